@@ -1,0 +1,116 @@
+/** What a call consumed, as Google counts it, and the durable record of it. */
+
+/** Token counts of one call: `usageMetadata` with absent fields as 0. */
+export interface Usage {
+  /** All input; includes `cachedTokens`, excludes `toolUsePromptTokens`. */
+  readonly promptTokens: number
+  readonly cachedTokens: number
+  readonly toolUsePromptTokens: number
+  /** Visible output; excludes `thoughtsTokens`. */
+  readonly candidatesTokens: number
+  readonly thoughtsTokens: number
+  readonly totalTokens: number
+  /** Counts by modality as Google sent them; null when it sent none. */
+  readonly details: UsageDetails | null
+  /** The service tier actually used, e.g. `standard`; null when not told. */
+  readonly serviceTier: string | null
+}
+
+export interface ModalityCount {
+  /** TEXT, IMAGE, VIDEO, AUDIO or DOCUMENT. */
+  readonly modality: string
+  readonly tokenCount: number
+}
+
+/** usageMetadata's four arrays by modality. */
+export interface UsageDetails {
+  readonly prompt: readonly ModalityCount[]
+  readonly cached: readonly ModalityCount[]
+  readonly toolUsePrompt: readonly ModalityCount[]
+  readonly candidates: readonly ModalityCount[]
+}
+
+export const NO_USAGE: Usage = {
+  promptTokens: 0,
+  cachedTokens: 0,
+  toolUsePromptTokens: 0,
+  candidatesTokens: 0,
+  thoughtsTokens: 0,
+  totalTokens: 0,
+  details: null,
+  serviceTier: null,
+}
+
+/**
+ * What became of a call that was admitted. `posted`: answered with its usage. `unmetered`: answered without usage where
+ * none is billed (countTokens, models). `void`: refused by the upstream or never sent. `estimated`: sent, but its usage
+ * was not seen (MONEY.md rule 17).
+ */
+export type Outcome = 'posted' | 'unmetered' | 'void' | 'estimated'
+
+/** One admitted call, once and for ever. Appended, never changed. */
+export interface UsageRecord {
+  /** The request id that the caller saw. */
+  readonly callId: string
+  readonly startTimeMs: number
+  readonly durationMs: number
+  /** From the start to the upstream's first byte; null when none came. */
+  readonly firstByteMs: number | null
+  readonly projectNumber: string
+  readonly keyUid: string
+  /** Bare method name, e.g. `GenerateContent`. */
+  readonly method: string
+  /** The model asked for, after alias; empty where the method names none. */
+  readonly model: string
+  /** The model that answered (`modelVersion`); null when not told. */
+  readonly modelVersion: string | null
+  readonly outcome: Outcome
+  /** The HTTP status the caller was given; 499 when the caller left first. */
+  readonly httpStatus: number
+  readonly usage: Usage
+  readonly requestBytes: number
+  readonly responseBytes: number
+}
+
+/** Sums over calls. */
+export interface UsageTotals {
+  readonly calls: number
+  /** Calls the caller saw fail: `httpStatus` of 400 and above. */
+  readonly errors: number
+  /** Calls whose outcome is `estimated`. */
+  readonly estimated: number
+  readonly promptTokens: number
+  readonly cachedTokens: number
+  readonly toolUsePromptTokens: number
+  readonly candidatesTokens: number
+  readonly thoughtsTokens: number
+  readonly totalTokens: number
+  readonly requestBytes: number
+  readonly responseBytes: number
+}
+
+export const USAGE_GRANULARITIES = ['minute', 'hour', 'day'] as const
+/** Width of a rollup bucket. Buckets are UTC. */
+export type UsageGranularity = (typeof USAGE_GRANULARITIES)[number]
+
+export const USAGE_DIMENSIONS = ['key', 'model', 'method', 'time'] as const
+export type UsageDimension = (typeof USAGE_DIMENSIONS)[number]
+
+/** Which part of the usage is asked for. `[startTimeMs, endTimeMs)` is widened to whole buckets. */
+export interface UsageQuery {
+  readonly projectNumber: string
+  readonly keyUid?: string
+  readonly startTimeMs: number
+  readonly endTimeMs: number
+  readonly granularity: UsageGranularity
+  readonly groupBy: readonly UsageDimension[]
+}
+
+/** One group of a usage report; only the dimensions that were asked for are set. */
+export interface UsageRow {
+  readonly keyUid?: string
+  readonly model?: string
+  readonly method?: string
+  readonly bucketTimeMs?: number
+  readonly totals: UsageTotals
+}
