@@ -1,0 +1,25 @@
+import { usableEntry } from './identify.ts'
+import { checkGrant } from './authorize.ts'
+import type { Admission, Call, Gateway, Grant } from './call.ts'
+import { ApiError } from '../domain/error.ts'
+
+/**
+ * Whether there is room for the call. The last step before anything is sent: a key that was revoked or restricted
+ * while its body came in is refused here. Quotas and holds of money are taken here too. Throws what identify and
+ * authorize throw, and STORAGE_UNAVAILABLE (503) while usage cannot be made durable.
+ */
+export async function admit(
+  grant: Grant,
+  call: Call,
+  io: Pick<Gateway, 'keys' | 'ledger'>,
+): Promise<Admission> {
+  if (!io.ledger.isUp) {
+    throw new ApiError(
+      'STORAGE_UNAVAILABLE',
+      'Usage cannot be recorded at the moment, so no call is let in. Please retry.',
+    )
+  }
+  const entry = await usableEntry(grant.digest, io.keys)
+  if (entry !== grant.entry) checkGrant(entry, call, grant)
+  return { ...grant, hold: { settled: false } }
+}

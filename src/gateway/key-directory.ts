@@ -1,0 +1,104 @@
+import { type Key, keyState } from '../domain/key.ts'
+import type { Project } from '../domain/project.ts'
+import { compileRestrictions } from '../domain/restriction.ts'
+import type { KeyEntry, KeyFinder } from './call.ts'
+
+/** Keys that are kept compiled in memory; the oldest leaves first. */
+const ENTRIES_MAX = 200_000
+
+/** For how long the database may have been silent before its silence proves nothing (revocation bound: 1 s). */
+const LEASE_MS = 900
+
+/** What tells the directory that something changed, and up to when it can be sure that nothing did. */
+export interface ChangeFeed {
+  /** performance.now() up to which no change of another process can have been missed. */
+  freshAsOfMs(): number
+}
+
+/**
+ * Known keys by digest, compiled for the hot path. A change drops what it touched before it is acknowledged, so a
+ * revoked key is refused on the very next request; when changes of other processes might be missed, every look-up
+ * goes to the database again.
+ */
+export class KeyDirectory {
+  readonly #finder: KeyFinder
+  readonly #feed: ChangeFeed
+  readonly #entries = new Map<string, KeyEntry>()
+  readonly #digestsByKey = new Map<string, string>()
+  /** Look-ups under way, shared by calls that arrive meanwhile. Emptied by every change: a read begun before is stale. */
+  #lookups = new Map<string, Promise<KeyEntry | null>>()
+
+  constructor(finder: KeyFinder, feed: ChangeFeed) {
+    this.#finder = finder
+    this.#feed = feed
+  }
+
+  /** The key of this digest with its project, or null when there is none. Whether it may be used is not decided here. */
+  find(digest: string): KeyEntry | Promise<KeyEntry | null> {
+    const known = this.#entries.get(digest)
+    if (known !== undefined && performance.now() - this.#feed.freshAsOfMs() < LEASE_MS) return known
+    const pending = this.#lookups.get(digest)
+    if (pending !== undefined) return pending
+    const lookups = this.#lookups
+    const lookup = this.#load(digest).finally(() => lookups.delete(digest))
+    lookups.set(digest, lookup)
+    return lookup
+  }
+
+  forgetKey(keyUid: string): void {
+    this.#lookups = new Map()
+    const digest = this.#digestsByKey.get(keyUid)
+    if (digest !== undefined) this.#drop(digest, keyUid)
+  }
+
+  forgetProject(projectNumber: string): void {
+    this.#lookups = new Map()
+    for (const [digest, { key }] of this.#entries) {
+      if (key.projectNumber === projectNumber) this.#drop(digest, key.uid)
+    }
+  }
+
+  forgetAll(): void {
+    this.#lookups = new Map()
+    this.#entries.clear()
+    this.#digestsByKey.clear()
+  }
+
+  async #load(digest: string): Promise<KeyEntry | null> {
+    const lookups = this.#lookups
+    const found = await this.#finder.findByDigest(digest)
+    if (found === null) return null
+    const entry = entryOf(found.key, found.project)
+    // A change since the look-up began may have overtaken what it read: serve it to nobody after this call.
+    if (lookups === this.#lookups) this.#keep(digest, entry)
+    return entry
+  }
+
+  #keep(digest: string, entry: KeyEntry): void {
+    if (this.#entries.size >= ENTRIES_MAX) {
+      const [oldest] = this.#entries
+      if (oldest !== undefined) this.#drop(oldest[0], oldest[1].key.uid)
+    }
+    this.#entries.set(digest, entry)
+    this.#digestsByKey.set(entry.key.uid, digest)
+  }
+
+  #drop(digest: string, keyUid: string): void {
+    this.#entries.delete(digest)
+    this.#digestsByKey.delete(keyUid)
+  }
+}
+
+function entryOf(key: Key, project: Project): KeyEntry {
+  return {
+    key,
+    project,
+    rules: compileRestrictions(key.restrictions, { models: key.allowedModels, tools: key.allowedTools }),
+    consumer: `projects/${project.number}`,
+  }
+}
+
+/** The state of an entry now: a key of a deleted project counts as deleted. */
+export function entryState(entry: KeyEntry, nowMs: number): ReturnType<typeof keyState> {
+  return entry.project.deleteTimeMs === null ? keyState(entry.key, nowMs) : 'DELETED'
+}

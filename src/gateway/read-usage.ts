@@ -1,0 +1,75 @@
+import { type JsonObject, asObject, listOf } from '../domain/proto-json.ts'
+import { type ModalityCount, NO_USAGE, type Usage, type UsageDetails } from '../domain/usage.ts'
+
+/** What a reply, or one chunk of a stream, says of itself. */
+export interface ReplyFacts {
+  /** Null where the reply carries no usageMetadata. */
+  readonly usage: Usage | null
+  /** The model that answered; null when not told. */
+  readonly modelVersion: string | null
+}
+
+/**
+ * Reads `usageMetadata` and `modelVersion` of a reply (gemini-wire 2.7; zero-valued fields are omitted by Google).
+ * Counts that are no non-negative integers count as 0 rather than poisoning sums.
+ */
+export function readReply(reply: JsonObject): ReplyFacts {
+  const metadata = asObject(reply['usageMetadata'])
+  const modelVersion = typeof reply['modelVersion'] === 'string' ? reply['modelVersion'] : null
+  return { usage: metadata === null ? null : readUsage(metadata), modelVersion }
+}
+
+function readUsage(metadata: JsonObject): Usage {
+  const promptTokens = count(metadata['promptTokenCount'])
+  // Live and some embedding replies name the output `responseTokenCount`.
+  const candidatesTokens = count(metadata['candidatesTokenCount'] ?? metadata['responseTokenCount'])
+  const thoughtsTokens = count(metadata['thoughtsTokenCount'])
+  const toolUsePromptTokens = count(metadata['toolUsePromptTokenCount'])
+  const tier = metadata['serviceTier']
+  return {
+    promptTokens,
+    cachedTokens: count(metadata['cachedContentTokenCount']),
+    toolUsePromptTokens,
+    candidatesTokens,
+    thoughtsTokens,
+    totalTokens:
+      count(metadata['totalTokenCount']) ||
+      promptTokens + candidatesTokens + thoughtsTokens + toolUsePromptTokens,
+    details: readDetails(metadata),
+    serviceTier: typeof tier === 'string' ? tier.toLowerCase() : null,
+  }
+}
+
+/** Embeddings spell it promptTokenDetails. Null where all there is is text: the totals say the same then. */
+function readDetails(metadata: JsonObject): UsageDetails | null {
+  const details = {
+    prompt: modalities(metadata['promptTokensDetails'] ?? metadata['promptTokenDetails']),
+    cached: modalities(metadata['cacheTokensDetails']),
+    toolUsePrompt: modalities(metadata['toolUsePromptTokensDetails']),
+    candidates: modalities(metadata['candidatesTokensDetails'] ?? metadata['responseTokensDetails']),
+  }
+  const isPlain = Object.values(details).every(counts => counts.every(({ modality }) => modality === 'TEXT'))
+  return isPlain ? null : details
+}
+
+function modalities(value: unknown): ModalityCount[] {
+  const counts: ModalityCount[] = []
+  for (const element of listOf(value)) {
+    const entry = asObject(element)
+    const modality = entry?.['modality']
+    if (typeof modality === 'string') counts.push({ modality, tokenCount: count(entry?.['tokenCount']) })
+  }
+  return counts
+}
+
+function count(value: unknown): number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? value : 0
+}
+
+/**
+ * The most a call can have used on its prompt when the upstream did not say: a token is at least one byte, so the bytes
+ * of the body bound it from above (MONEY.md rule 12).
+ */
+export function boundByBytes(bodyBytes: number): Usage {
+  return { ...NO_USAGE, promptTokens: bodyBytes, totalTokens: bodyBytes }
+}

@@ -1,0 +1,51 @@
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
+import type { Call } from './call.ts'
+import type { UpstreamAnswer } from './upstream-answer.ts'
+
+/** Response headers of the upstream that reach the caller; the rest are its business or ours. */
+const PASSED_HEADERS = ['content-type', 'x-gemini-service-tier', 'retry-after'] as const
+
+/** Longest wait we ask a client for: some sleep for as long as the header says (gemini-wire 3.6). */
+const RETRY_AFTER_SECONDS_MAX = 60
+
+/** Headers of a reply of the upstream. `contentType` replaces the upstream's. */
+export function replyHeaders(call: Call, answer: UpstreamAnswer, contentType?: string): OutgoingHttpHeaders {
+  const headers = ownHeaders(call.request, call.id)
+  for (const name of PASSED_HEADERS) {
+    const value = answer.headers[name]
+    if (typeof value === 'string') headers[name] = value
+  }
+  if (contentType !== undefined) headers['content-type'] = contentType
+  const retryAfter = Number(headers['retry-after'])
+  if (retryAfter > RETRY_AFTER_SECONDS_MAX) delete headers['retry-after']
+  return headers
+}
+
+/** What every data-plane reply carries: nothing here is to be rendered, sniffed or cached (DESIGN.md, Doors). */
+export function ownHeaders(request: IncomingMessage, requestId: string): OutgoingHttpHeaders {
+  const headers: OutgoingHttpHeaders = {
+    'x-request-id': requestId,
+    'x-content-type-options': 'nosniff',
+    'content-security-policy': "sandbox; default-src 'none'",
+    'cache-control': 'no-store',
+  }
+  if (request.headers.origin !== undefined) {
+    headers['access-control-allow-origin'] = '*'
+    headers['access-control-expose-headers'] = 'x-request-id, x-gemini-service-tier, retry-after'
+  }
+  return headers
+}
+
+/**
+ * The answer to a CORS preflight: the same for everybody, without a key, without credentials. A browser key is bound to
+ * its referrers by the call itself.
+ */
+export const PREFLIGHT_HEADERS: OutgoingHttpHeaders = {
+  'access-control-allow-origin': '*',
+  'access-control-allow-methods': 'GET, POST, OPTIONS',
+  'access-control-allow-headers':
+    'authorization, content-type, x-goog-api-client, x-goog-api-key, x-server-timeout, x-android-package, ' +
+    'x-android-cert, x-ios-bundle-identifier',
+  'access-control-max-age': '3600',
+  vary: 'Origin',
+}

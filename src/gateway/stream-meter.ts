@@ -1,0 +1,186 @@
+import type { ApiError } from '../domain/error.ts'
+import { type JsonObject, asObject, fieldOf, listOf } from '../domain/proto-json.ts'
+import type { Usage } from '../domain/usage.ts'
+import { renderError, toApiError } from '../http/render.ts'
+import type { ReplySink, ReplyStream } from '../http/reply.ts'
+import { readReply } from './read-usage.ts'
+import type { Ending } from './settle.ts'
+import type { Piece, Splitter } from './splitter.ts'
+import type { BodyConsumer, UpstreamAnswer } from './upstream-answer.ts'
+import { CREDENTIAL_REFUSED, judgeError } from './upstream-error.ts'
+import { failureOf } from './upstream.ts'
+
+export interface StreamMeterOptions {
+  readonly answer: UpstreamAnswer
+  readonly splitter: Splitter
+  /** Server-sent events; else a growing array. Decides how an error is said inside the stream. */
+  readonly events: boolean
+  /** Candidates asked for: the stream is at its end when so many have finished. */
+  readonly candidateCount: number
+  readonly pieceBytesMax: number
+  readonly scrub: (text: string) => string
+  /** Makes the usage durable. Called exactly once. */
+  readonly settle: (ending: Ending) => Promise<void>
+  /** Told when the upstream complained about our credential in the middle of a stream. */
+  readonly onCredentialRefused: (reason: string) => void
+}
+
+/**
+ * Passes a stream on piece by piece, unchanged, and reads its usage on the way. From the piece that finishes the last
+ * candidate on, everything is held until the usage is durable (MONEY.md rule 20): no client sees an end that a crash
+ * could undo. When the client leaves or is cut, the upstream is read on for its usage, for at most `drainMs`.
+ */
+export class StreamMeter implements ReplyStream, BodyConsumer {
+  readonly #options: StreamMeterOptions
+  #sink: ReplySink | null = null
+  #usage: Usage | null = null
+  #modelVersion: string | null = null
+  readonly #seen = new Set<number>()
+  readonly #finished = new Set<number>()
+  #held: Buffer[] | null = null
+  #responseBytes = 0
+  #pieces = 0
+  #draining: NodeJS.Timeout | null = null
+  /** Set once the caller has been given its last byte, or left. */
+  #clientStatus: number | null = null
+
+  constructor(options: StreamMeterOptions) {
+    this.#options = options
+  }
+
+  start(sink: ReplySink): void {
+    this.#sink = sink
+    sink.onDrain(() => this.#options.answer.resume())
+    this.#options.answer.consume(this)
+  }
+
+  /** The client left: nothing more is written, the upstream is drained. */
+  leave(drainMs: number): void {
+    if (this.#clientStatus === null) this.#drain(499, drainMs)
+  }
+
+  /** Ends the client's side now, with the error as the last piece where a piece can still stand. */
+  cut(error: ApiError, drainMs: number): void {
+    if (this.#clientStatus !== null) return
+    this.#writeError(error)
+    this.#sink?.end()
+    this.#drain(error.httpStatus, drainMs)
+  }
+
+  data(chunk: Buffer): void {
+    for (const piece of this.#options.splitter.push(chunk)) this.#take(piece)
+    if (this.#options.splitter.rest().length > this.#options.pieceBytesMax) {
+      this.#options.answer.abort(new Error('one piece of the stream is larger than a reply may be'))
+    }
+  }
+
+  end(): void {
+    void this.#finish(null)
+  }
+
+  fail(cause: Error): void {
+    void this.#finish(cause)
+  }
+
+  #take(piece: Piece): void {
+    if (piece.json !== null) {
+      const error = asObject(piece.json['error'])
+      if (error !== null && this.#clientStatus === null) {
+        this.#refuse(piece.json)
+        return
+      }
+      this.#read(piece.json)
+    }
+    if (this.#clientStatus !== null) return
+    if (this.#held !== null) this.#held.push(piece.bytes)
+    else this.#write(piece.bytes)
+  }
+
+  #read(json: JsonObject): void {
+    const { usage, modelVersion } = readReply(json)
+    // A running total: the last one is the bill (gemini-wire 2.3).
+    this.#usage = usage ?? this.#usage
+    this.#modelVersion = modelVersion ?? this.#modelVersion
+    for (const element of listOf(fieldOf(json, 'candidates'))) {
+      const candidate = asObject(element)
+      if (candidate === null) continue
+      const index = typeof candidate['index'] === 'number' ? candidate['index'] : 0
+      this.#seen.add(index)
+      if (candidate['finishReason'] !== undefined) this.#finished.add(index)
+    }
+    const expected = Math.max(this.#options.candidateCount, this.#seen.size)
+    const isBlocked = asObject(json['promptFeedback'])?.['blockReason'] !== undefined
+    if (isBlocked || this.#finished.size >= expected) this.#held ??= []
+  }
+
+  /** An error in the middle of a stream: passed on scrubbed, or as our own when it is about our credential. */
+  #refuse(json: JsonObject): void {
+    const code = asObject(json['error'])?.['code']
+    const httpStatus = typeof code === 'number' && code >= 400 && code < 600 ? code : 500
+    const { scrub, onCredentialRefused } = this.#options
+    const body = Buffer.from(JSON.stringify(json))
+    const judged = judgeError({ httpStatus, body, asArray: false, scrub })
+    if (judged.credentialReason !== null) onCredentialRefused(judged.credentialReason)
+    if (judged.credentialReason === null) this.#writeText(judged.body.toString('utf8'))
+    else this.#writeError(CREDENTIAL_REFUSED)
+  }
+
+  #write(bytes: Buffer): void {
+    this.#pieces++
+    this.#responseBytes += bytes.length
+    if (this.#sink?.write(bytes) === false) this.#options.answer.pause()
+  }
+
+  #writeError(error: ApiError): void {
+    this.#writeText(renderError(error).toString('utf8'))
+  }
+
+  /** Says `json` as one more piece. An event is one line per `data:`, so the JSON is put on one. */
+  #writeText(json: string): void {
+    const line = JSON.stringify(JSON.parse(json))
+    const separator = this.#pieces === 0 ? '[' : ',\r\n'
+    this.#write(Buffer.from(this.#options.events ? `data: ${line}\r\n\r\n` : `${separator}${line}`))
+    if (!this.#options.events) this.#write(Buffer.from(']'))
+  }
+
+  #drain(httpStatus: number, drainMs: number): void {
+    this.#clientStatus = httpStatus
+    this.#held = null
+    this.#options.answer.resume()
+    this.#draining = setTimeout(() => this.#options.answer.abort(new Error('drained long enough')), drainMs)
+  }
+
+  async #finish(cause: Error | null): Promise<void> {
+    if (this.#draining !== null) clearTimeout(this.#draining)
+    const failure = cause === null ? null : failureOf(cause)
+    try {
+      await this.#options.settle({
+        outcome: failure === null && this.#usage !== null ? 'posted' : 'estimated',
+        httpStatus: this.#clientStatus ?? 200,
+        usage: this.#usage,
+        modelVersion: this.#modelVersion,
+        firstByteAtMs: this.#options.answer.atMs,
+        responseBytes: this.#responseBytes + (this.#held ?? []).reduce((sum, bytes) => sum + bytes.length, 0),
+      })
+    } catch (thrown) {
+      this.#end(toApiError(thrown))
+      return
+    }
+    this.#end(failure)
+  }
+
+  /** Lets the held pieces go, or says what went wrong instead of an end. */
+  #end(error: ApiError | null): void {
+    if (this.#clientStatus !== null) return
+    this.#clientStatus = error?.httpStatus ?? 200
+    if (error !== null) {
+      this.#writeError(error)
+      this.#sink?.cut()
+      return
+    }
+    for (const bytes of this.#held ?? []) this.#sink?.write(bytes)
+    const rest = this.#options.splitter.rest()
+    if (rest.length > 0) this.#sink?.write(rest)
+    this.#sink?.end()
+  }
+}

@@ -1,0 +1,103 @@
+import { type Dispatcher, Pool } from 'undici'
+import { ApiError } from '../domain/error.ts'
+import { UpstreamAnswer, type UpstreamRequest, answering } from './upstream-answer.ts'
+
+export interface UpstreamOptions {
+  /** Scheme, host and port, e.g. `https://generativelanguage.googleapis.com`. */
+  readonly origin: string
+  /** What comes before `/v1beta/…`; empty for Google. */
+  readonly basePath: string
+  /** The real key. Sent as `x-goog-api-key` and nowhere else. */
+  readonly credential: string
+}
+
+/** Server-side bound of a unary call as Google's SDKs state it; a stream's first byte comes far earlier. */
+const HEADERS_TIMEOUT_MS = 600_000
+/** Longest silence inside a reply. */
+const BODY_TIMEOUT_MS = 300_000
+const CONNECT_TIMEOUT_MS = 10_000
+const CONNECTIONS_MAX = 4_096
+
+/** Where calls are forwarded: one origin, one credential. */
+export class Upstream {
+  readonly #pool: Pool
+  readonly #basePath: string
+  readonly #credential: string
+
+  constructor(options: UpstreamOptions) {
+    this.#pool = new Pool(options.origin, {
+      connections: CONNECTIONS_MAX,
+      connect: { timeout: CONNECT_TIMEOUT_MS },
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      bodyTimeout: BODY_TIMEOUT_MS,
+    })
+    this.#basePath = options.basePath
+    this.#credential = options.credential
+  }
+
+  /**
+   * Sends a request and resolves at the reply's head. Rejects with ForwardFailure. A connection that was never
+   * established is tried once more: nothing was sent, so nothing can happen twice.
+   */
+  async send(request: UpstreamRequest): Promise<UpstreamAnswer> {
+    try {
+      return await this.#dispatch(request)
+    } catch (thrown) {
+      if (thrown instanceof ForwardFailure && !thrown.sent) return this.#dispatch(request)
+      throw thrown
+    }
+  }
+
+  /** Replaces the credential, and whatever looks like one of Google's, in a text that is about to leave. */
+  scrub(text: string): string {
+    return text.replaceAll(this.#credential, '[redacted]').replace(CREDENTIAL_LIKE, '[redacted]')
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.destroy()
+  }
+
+  #dispatch(request: UpstreamRequest): Promise<UpstreamAnswer> {
+    return new Promise((resolve, reject) => {
+      const options: Dispatcher.DispatchOptions = {
+        method: request.httpMethod,
+        path: this.#basePath + request.path,
+        headers: [...request.headers, 'x-goog-api-key', this.#credential],
+        body: request.body.length === 0 ? null : request.body,
+      }
+      const fail = (cause: Error, sent: boolean): void => reject(new ForwardFailure(failureOf(cause), sent))
+      this.#pool.dispatch(options, answering({ resolve, fail }))
+    })
+  }
+}
+
+/** AIza and AQ. keys, OAuth tokens, and the form in which Google's own texts name a key (gemini-wire 1.3, 3.2). */
+const CREDENTIAL_LIKE = /AIza[\w-]{20,}|AQ\.[\w-]{10,}|ya29\.[\w-]+|api_key:[^\s'",}]+|plx_\w{20,}/g
+
+/** No reply came. `sent` false: the connection was never established, so the upstream saw nothing. */
+export class ForwardFailure extends Error {
+  readonly error: ApiError
+  readonly sent: boolean
+
+  constructor(error: ApiError, sent: boolean) {
+    super(error.message, { cause: error })
+    this.error = error
+    this.sent = sent
+  }
+}
+
+const TIMEOUTS: ReadonlySet<string> = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'])
+
+/** What a failed exchange means to the caller: 504 when time ran out, else 502. */
+export function failureOf(cause: Error): ApiError {
+  const code = 'code' in cause ? String(cause.code) : ''
+  if (TIMEOUTS.has(code)) {
+    return new ApiError('UPSTREAM_TIMEOUT', 'The upstream did not answer in time.', { cause })
+  }
+  if (code === 'ECONNREFUSED' || code === 'ENOTFOUND' || code.startsWith('UND_ERR_CONNECT')) {
+    return new ApiError('UPSTREAM_UNREACHABLE', 'The upstream cannot be reached. Please retry.', { cause })
+  }
+  return new ApiError('UPSTREAM_BROKEN', 'The upstream broke the connection before its reply was whole.', {
+    cause,
+  })
+}

@@ -1,0 +1,103 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { ApiError } from '../domain/error.ts'
+
+/** Bytes of request bodies that one process holds at a time. What does not fit is refused, not queued. */
+export class ByteBudget {
+  readonly #bytesMax: number
+  #bytesHeld = 0
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax
+  }
+
+  get bytesHeld(): number {
+    return this.#bytesHeld
+  }
+
+  /** Throws OVERLOADED when the bytes do not fit. Whoever takes gives back. */
+  take(bytes: number): void {
+    if (this.#bytesHeld + bytes > this.#bytesMax) {
+      throw new ApiError(
+        'OVERLOADED',
+        'The service is holding as many request bytes as it may. Please retry.',
+        {
+          details: [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: '1s' }],
+        },
+      )
+    }
+    this.#bytesHeld += bytes
+  }
+
+  give(bytes: number): void {
+    this.#bytesHeld -= bytes
+  }
+}
+
+const EMPTY = Buffer.alloc(0)
+
+/**
+ * Reads a whole request body. Throws BODY_TOO_LARGE (without reading on: by Content-Length before the first byte, else
+ * at the first byte too many), OVERLOADED, and CLIENT_GONE when the client leaves. The bytes stay taken from `budget`
+ * until the caller gives them back; on a throw nothing is left taken.
+ */
+export function readBody(
+  request: IncomingMessage,
+  response: ServerResponse,
+  limits: { readonly bytesMax: number; readonly budget: ByteBudget },
+): Promise<Buffer> {
+  const declared = request.headers['content-length']
+  const declaredBytes = declared === undefined ? 0 : Number(declared)
+  if (declaredBytes > limits.bytesMax) return Promise.reject(tooLarge(limits.bytesMax))
+  if (declared === undefined && request.headers['transfer-encoding'] === undefined)
+    return Promise.resolve(EMPTY)
+  if (request.headers.expect !== undefined) response.writeContinue()
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let bytes = 0
+    let taken = 0
+    const fail = (error: unknown): void => {
+      limits.budget.give(taken)
+      request.off('data', onData).off('end', onEnd).off('close', onClose)
+      request.pause()
+      reject(error)
+    }
+    const grow = (by: number): void => {
+      limits.budget.take(by)
+      taken += by
+    }
+    const onData = (chunk: Buffer): void => {
+      bytes += chunk.length
+      try {
+        if (bytes > limits.bytesMax) throw tooLarge(limits.bytesMax)
+        if (bytes > taken) grow(bytes - taken)
+      } catch (error) {
+        fail(error)
+        return
+      }
+      chunks.push(chunk)
+    }
+    const onEnd = (): void => {
+      request.off('close', onClose)
+      // A body shorter than declared cannot reach here: llhttp ends it with 'aborted'.
+      limits.budget.give(taken - bytes)
+      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, bytes))
+    }
+    const onClose = (): void => {
+      fail(new ApiError('CLIENT_GONE', 'The client closed the request before its body was complete.'))
+    }
+    try {
+      grow(declaredBytes)
+    } catch (error) {
+      reject(error)
+      return
+    }
+    request.on('data', onData).on('end', onEnd).on('close', onClose)
+  })
+}
+
+function tooLarge(bytesMax: number): ApiError {
+  return new ApiError(
+    'BODY_TOO_LARGE',
+    `Request payload size exceeds the limit: ${bytesMax} bytes. Upload large media as files instead.`,
+  )
+}

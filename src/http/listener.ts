@@ -1,0 +1,125 @@
+import { randomUUID } from 'node:crypto'
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Cidr } from '../domain/address.ts'
+import { ApiError } from '../domain/error.ts'
+import { clientAddress } from './client-address.ts'
+import { noteFacts } from './facts.ts'
+import { assertSingleHeaders } from './headers.ts'
+import { renderError, toApiError } from './render.ts'
+import { writeReply } from './reply.ts'
+import { type RequestTarget, parseTarget } from './target.ts'
+
+/** One request as the listener hands it on. */
+export interface Exchange {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly target: RequestTarget
+  readonly requestId: string
+  readonly clientAddress: string
+}
+
+export interface ListenerOptions {
+  readonly host: string
+  readonly port: number
+  readonly trustedProxies: readonly Cidr[]
+  /** Host names that may be asked for; null: any. */
+  readonly allowedHosts: ReadonlySet<string> | null
+  /** Answers the exchange. What it throws is answered here. */
+  readonly handle: (exchange: Exchange) => void
+  /** Told of every failure that is answered here with 5xx. */
+  readonly onError: (error: ApiError, requestId: string) => void
+}
+
+export interface Listener {
+  readonly origin: string
+  /** Stops accepting, lets requests under way finish for at most `drainMs`, then cuts what is left. */
+  close(drainMs: number): Promise<void>
+}
+
+const HEADERS_TIMEOUT_MS = 10_000
+/** For the whole request, body included: 32 MB at 270 kB/s. */
+const REQUEST_TIMEOUT_MS = 120_000
+const KEEP_ALIVE_TIMEOUT_MS = 65_000
+const CONNECTIONS_MAX = 16_384
+
+/** Opens the socket. Rejects with STATE_CONFLICT when the port is taken or may not be opened. */
+export async function startListener(options: ListenerOptions): Promise<Listener> {
+  const server = createServer({
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    connectionsCheckingInterval: 1_000,
+    maxHeaderSize: 16 * 1024,
+  })
+  server.maxConnections = CONNECTIONS_MAX
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    dispatch(request, response, options)
+  }
+  // `checkContinue` keeps the body unsent until readBody asks for it, so a refusal costs the client no upload.
+  server.on('request', onRequest).on('checkContinue', onRequest)
+  await listen(server, options)
+  const { port } = server.address() as AddressInfo
+  const host = options.host.includes(':') ? `[${options.host}]` : options.host
+  return {
+    origin: `http://${host}:${port}`,
+    close: drainMs => closeServer(server, drainMs),
+  }
+}
+
+function dispatch(request: IncomingMessage, response: ServerResponse, options: ListenerOptions): void {
+  const requestId = randomUUID()
+  try {
+    const address = clientAddress(request, options.trustedProxies)
+    noteFacts(request, { requestId, clientAddress: address })
+    assertSingleHeaders(request.rawHeaders)
+    assertHost(request, options.allowedHosts)
+    const target = parseTarget(request.url ?? '')
+    options.handle({ request, response, target, requestId, clientAddress: address })
+  } catch (thrown) {
+    const error = toApiError(thrown)
+    if (error.httpStatus >= 500) options.onError(error, requestId)
+    writeReply(response, {
+      status: error.httpStatus,
+      headers: {
+        'content-type': 'application/json; charset=UTF-8',
+        'x-content-type-options': 'nosniff',
+        'x-request-id': requestId,
+      },
+      body: renderError(error),
+      close: true,
+    })
+  }
+}
+
+function assertHost(request: IncomingMessage, allowedHosts: ReadonlySet<string> | null): void {
+  if (allowedHosts === null) return
+  const host = request.headers.host?.toLowerCase() ?? ''
+  if (!allowedHosts.has(host)) {
+    throw new ApiError('HOST_REFUSED', 'This server does not answer for the host name that was asked for.')
+  }
+}
+
+function listen(server: Server, { host, port }: ListenerOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const why =
+        cause.code === 'EADDRINUSE'
+          ? `Port ${port} on ${host} is in use by another program. Stop it, or set POLLUX_PORT to a free port.`
+          : `Cannot listen on ${host}:${port} (${cause.code ?? 'unknown'}). Check POLLUX_HOST and POLLUX_PORT.`
+      reject(new ApiError('STATE_CONFLICT', why, { cause }))
+    })
+    server.listen({ host, port, backlog: 4096 }, resolve)
+  })
+}
+
+function closeServer(server: Server, drainMs: number): Promise<void> {
+  return new Promise(resolve => {
+    const cut = setTimeout(() => server.closeAllConnections(), drainMs)
+    server.close(() => {
+      clearTimeout(cut)
+      resolve()
+    })
+    server.closeIdleConnections()
+  })
+}

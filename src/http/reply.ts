@@ -1,0 +1,51 @@
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
+
+/** An answer on its way out. Only this file writes it to a socket. */
+export interface Reply {
+  readonly status: number
+  readonly headers: OutgoingHttpHeaders
+  readonly body: Buffer | ReplyStream
+  /** True closes the connection after the reply: the rest of the request was not read. */
+  readonly close?: boolean
+}
+
+/** A body that is written as it comes into being. */
+export interface ReplyStream {
+  /** Called once. Everything after `sink.end()` or `sink.cut()` is ignored. */
+  start(sink: ReplySink): void
+}
+
+export interface ReplySink {
+  /** False: hold back until `onDrain` is called. */
+  write(chunk: Uint8Array): boolean
+  end(): void
+  /** Ends the connection without the chunked terminator, so that the client knows the reply is not whole. */
+  cut(): void
+  onDrain(listener: () => void): void
+}
+
+/** Writes a reply. When the client is gone or has been answered, a stream runs into the void: it has duties of its own. */
+export function writeReply(response: ServerResponse, reply: Reply): void {
+  const { body } = reply
+  if (response.destroyed || response.headersSent) {
+    if (!Buffer.isBuffer(body)) body.start(VOID)
+    return
+  }
+  if (reply.close === true) response.shouldKeepAlive = false
+  if (Buffer.isBuffer(body)) {
+    reply.headers['content-length'] = body.length
+    response.writeHead(reply.status, reply.headers)
+    response.end(body)
+    return
+  }
+  response.writeHead(reply.status, reply.headers)
+  response.flushHeaders()
+  body.start({
+    write: chunk => response.destroyed || response.write(chunk),
+    end: () => void response.end(),
+    cut: () => void response.destroy(),
+    onDrain: listener => void response.on('drain', listener),
+  })
+}
+
+const VOID: ReplySink = { write: () => true, end: () => {}, cut: () => {}, onDrain: () => {} }
