@@ -1,0 +1,242 @@
+/** The composition root: Config in, a running Pollux out. The only file that knows every module. */
+import { createControl } from './control/server.ts'
+import { startJobs } from './control/jobs.ts'
+import { type Config, proxyRanges } from './config.ts'
+import { prepareDataDir } from './data-dir.ts'
+import { digestOf } from './domain/digest.ts'
+import { ApiError } from './domain/error.ts'
+import type { Gateway } from './gateway/call.ts'
+import { checkGrant } from './gateway/authorize.ts'
+import { serve } from './gateway/handle.ts'
+import { usableEntry } from './gateway/identify.ts'
+import { KeyDirectory } from './gateway/key-directory.ts'
+import { isDataPlanePath } from './gateway/methods.ts'
+import { OpenCalls } from './gateway/open-calls.ts'
+import { Upstream } from './gateway/upstream.ts'
+import { UsageLedger } from './gateway/usage-ledger.ts'
+import { type FirstStart, greet } from './first-start.ts'
+import { ByteBudget } from './http/bytes.ts'
+import { type Exchange, type Listener, startListener } from './http/listener.ts'
+import { writeReply } from './http/reply.ts'
+import { startSandbox } from './sandbox/server.ts'
+import { openStorage } from './storage/open.ts'
+import type { Change, Storage } from './storage/storage.ts'
+import { type Telemetry, createTelemetry } from './telemetry.ts'
+
+const MEBIBYTE = 1024 * 1024
+const BODY_BYTES_MAX = 32 * MEBIBYTE
+const REPLY_BYTES_MAX = 64 * MEBIBYTE
+const BODIES_BYTES_MAX = 512 * MEBIBYTE
+const UPSTREAM_DRAIN_MS = 60_000
+const SETTLE_WAIT_MS = 10_000
+/** For how long a stopping Pollux lets calls finish. */
+const SHUTDOWN_DRAIN_MS = 10_000
+/** How often keys of open calls are looked at for having expired. */
+const EXPIRY_CHECK_MS = 500
+
+/** A running Pollux. */
+export interface App {
+  /** Where calls are answered, and management unless it has a port of its own. */
+  readonly origin: string
+  readonly adminOrigin: string
+  readonly firstStart: FirstStart
+  readonly telemetry: Telemetry
+  /** Lets calls finish, then closes everything. */
+  close(): Promise<void>
+}
+
+/** Starts everything, innermost first. Rejects with ApiError; what was started by then is closed again. */
+export async function startApp(config: Config): Promise<App> {
+  const closers: (() => Promise<void> | void)[] = []
+  const onClose = (closer: () => Promise<void> | void): void => void closers.unshift(closer)
+  const close = async (): Promise<void> => {
+    for (const closer of closers.splice(0)) await closer()
+  }
+  try {
+    const telemetry = createTelemetry(config)
+    const files = await prepareDataDir(config)
+    const storage = await openStorage({
+      engine:
+        config.database.kind === 'sqlite'
+          ? { kind: 'sqlite', path: files.databasePath }
+          : { kind: 'postgres', url: config.database.url.reveal() },
+      dataDir: config.dataDir,
+    })
+    onClose(() => storage.close())
+    const upstream = await openUpstream(config, onClose)
+    const gateway = createGateway(storage, upstream, telemetry)
+    onClose(watchKeys(storage, gateway))
+    const control = await createControl({
+      storage,
+      adminTokenDigest: config.adminToken === null ? null : digestOf(config.adminToken.reveal()),
+      metrics: () => telemetry.metrics(),
+      log: telemetry.log,
+    })
+    onClose(() => control.close())
+    const firstStart = await greet({ storage, upstream, config, files })
+    const jobs = startJobs({ storage, log: telemetry.log, now: Date.now })
+    onClose(() => jobs.stop())
+    const listeners = await openListeners({ config, telemetry, gateway, storage, control })
+    onClose(async () => {
+      await Promise.all(listeners.map(listener => listener.close(SHUTDOWN_DRAIN_MS)))
+      await drained(gateway, SHUTDOWN_DRAIN_MS)
+    })
+    const [main, admin] = listeners
+    return { origin: main.origin, adminOrigin: (admin ?? main).origin, firstStart, telemetry, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function openUpstream(
+  config: Config,
+  onClose: (closer: () => Promise<void>) => void,
+): Promise<Upstream> {
+  if (config.upstream.kind === 'gemini') {
+    const { origin, pathname } = new URL(config.upstream.baseUrl)
+    const basePath = pathname === '/' ? '' : pathname
+    const upstream = new Upstream({ origin, basePath, credential: config.upstream.credential.reveal() })
+    onClose(() => upstream.close())
+    return upstream
+  }
+  const credential = `sandbox-${crypto.randomUUID()}`
+  const sandbox = await startSandbox({ credential })
+  onClose(() => sandbox.close())
+  const upstream = new Upstream({ origin: sandbox.origin, basePath: '', credential })
+  onClose(() => upstream.close())
+  return upstream
+}
+
+function createGateway(storage: Storage, upstream: Upstream, telemetry: Telemetry): Gateway {
+  const gateway: Gateway = {
+    keys: new KeyDirectory(storage.keys, storage),
+    upstream,
+    ledger: new UsageLedger(
+      { append: record => storage.usage.append(record), ping: () => storage.node.ping() },
+      SETTLE_WAIT_MS,
+    ),
+    bodies: new ByteBudget(BODIES_BYTES_MAX),
+    openCalls: new OpenCalls(),
+    events: telemetry.gateway,
+    limits: {
+      bodyBytesMax: BODY_BYTES_MAX,
+      replyBytesMax: REPLY_BYTES_MAX,
+      drainMs: UPSTREAM_DRAIN_MS,
+    },
+  }
+  telemetry.watch({
+    openCalls: () => gateway.openCalls.count,
+    bodyBytes: () => gateway.bodies.bytesHeld,
+    ledgerUp: () => gateway.ledger.isUp,
+  })
+  return gateway
+}
+
+/** Carries changes of keys and projects to the directory and to calls under way. Returns the function that stops it. */
+function watchKeys(storage: Storage, gateway: Gateway): () => void {
+  const recheck = (concerns: Parameters<OpenCalls['recheck']>[0]): void => {
+    void gateway.openCalls.recheck(concerns, async ({ grant, call }) => {
+      const entry = await usableEntry(grant.digest, gateway.keys)
+      if (entry !== grant.entry) checkGrant(entry, call, grant)
+    })
+  }
+  storage.onChange((change: Change) => {
+    switch (change.kind) {
+      case 'key':
+        gateway.keys.forgetKey(change.keyUid)
+        recheck(({ entry }) => entry.key.uid === change.keyUid)
+        break
+      case 'project':
+        gateway.keys.forgetProject(change.projectNumber)
+        recheck(({ entry }) => entry.project.number === change.projectNumber)
+        break
+      case 'all':
+        gateway.keys.forgetAll()
+        recheck(() => true)
+        break
+    }
+  })
+  const expiry = setInterval(() => {
+    const nowMs = Date.now()
+    recheck(({ entry }) => entry.key.expireTimeMs !== null && entry.key.expireTimeMs <= nowMs)
+  }, EXPIRY_CHECK_MS)
+  expiry.unref()
+  return () => clearInterval(expiry)
+}
+
+interface Wired {
+  readonly config: Config
+  readonly telemetry: Telemetry
+  readonly gateway: Gateway
+  readonly storage: Storage
+  readonly control: Awaited<ReturnType<typeof createControl>>
+}
+
+/** One listener for everything, or one for calls and one for management. */
+async function openListeners(wired: Wired): Promise<[Listener, ...Listener[]]> {
+  const { config, telemetry } = wired
+  const open = (port: number, handle: (exchange: Exchange) => void): Promise<Listener> =>
+    startListener({
+      host: config.host,
+      port,
+      trustedProxies: proxyRanges(config),
+      allowedHosts: config.publicOrigin === null ? null : new Set([new URL(config.publicOrigin).host]),
+      handle,
+      onError: (error, requestId) => telemetry.requestFailed(error, requestId),
+    })
+  const data = (exchange: Exchange): void => void serve(exchange, wired.gateway)
+  const control = ({ request, response }: Exchange): void => wired.control.handle(request, response)
+  const health = (exchange: Exchange): void => void answerHealth(exchange, wired)
+  const isHealth = ({ target: { path } }: Exchange): boolean => path === '/healthz' || path === '/readyz'
+  const isData = ({ target: { path } }: Exchange): boolean => isDataPlanePath(path)
+  if (config.adminPort === null) {
+    return [
+      await open(config.port, exchange =>
+        (isData(exchange) ? data : isHealth(exchange) ? health : control)(exchange),
+      ),
+    ]
+  }
+  const main = await open(config.port, exchange => (isHealth(exchange) ? health : data)(exchange))
+  try {
+    return [main, await open(config.adminPort, exchange => (isHealth(exchange) ? health : control)(exchange))]
+  } catch (error) {
+    await main.close(0)
+    throw error
+  }
+}
+
+/** `/healthz`: the process answers. `/readyz`: it could let a call in. Neither needs a credential or tells anything. */
+async function answerHealth(
+  { target, response, requestId }: Exchange,
+  { storage, gateway }: Wired,
+): Promise<void> {
+  const isReady = target.path === '/healthz' || (gateway.ledger.isUp && (await answers(storage)))
+  writeReply(response, {
+    status: isReady ? 200 : 503,
+    headers: {
+      'content-type': 'text/plain; charset=utf-8',
+      'cache-control': 'no-store',
+      'x-request-id': requestId,
+    },
+    body: Buffer.from(isReady ? 'ok\n' : 'not ready: storage does not answer\n'),
+  })
+}
+
+async function answers(storage: Storage): Promise<boolean> {
+  try {
+    await storage.node.ping()
+    return true
+  } catch (error) {
+    if (error instanceof ApiError) return false
+    throw error
+  }
+}
+
+/** Waits until no call is open: replies are out by now, but upstreams may still be drained for their usage. */
+async function drained(gateway: Gateway, waitMs: number): Promise<void> {
+  const deadlineMs = performance.now() + waitMs
+  while (gateway.openCalls.count > 0 && performance.now() < deadlineMs) {
+    await new Promise(resolve => setTimeout(resolve, 20))
+  }
+}

@@ -1,0 +1,68 @@
+import type { App } from './app.ts'
+import type { Config } from './config.ts'
+import { dataFiles, writeSecretFile } from './data-dir.ts'
+
+/**
+ * What a start prints. The first key is shown this once; where a real upstream costs money and standard output is no
+ * terminal, and so most likely a log, it goes to a file of mode 0600 instead.
+ */
+export async function banner(start: {
+  readonly app: App
+  readonly config: Config
+  readonly version: string
+  readonly isTerminal: boolean
+}): Promise<string> {
+  const { app, config } = start
+  const lines = [
+    `Pollux ${start.version} is listening on ${app.origin}`,
+    ...(app.adminOrigin === app.origin ? [] : [`Management listens on ${app.adminOrigin}`]),
+    '',
+    `  upstream  ${upstreamLine(config)}`,
+    `  database  ${config.database.kind === 'sqlite' ? 'SQLite' : 'PostgreSQL'}`,
+    `  data      ${config.dataDir}`,
+    `  API       ${app.adminOrigin}/pollux/v1/openapi.json (bearer token in ${dataFiles(config.dataDir).localTokenPath})`,
+    '',
+  ]
+  const { firstKeyString } = app.firstStart
+  if (firstKeyString === null) return `${lines.join('\n')}\n`
+  const isPrinted = config.upstream.kind === 'sandbox' || start.isTerminal
+  const { firstKeyPath } = dataFiles(config.dataDir)
+  if (!isPrinted) await writeSecretFile(firstKeyPath, firstKeyString)
+  lines.push(
+    ...(isPrinted
+      ? ['First key of the project default-project, shown this once:', '', `  ${firstKeyString}`]
+      : [
+          `First key of the project default-project: in ${firstKeyPath}, readable for you only. Move it to a secret manager.`,
+        ]),
+    '',
+    'Try it:',
+    '',
+    `  ${curlLine(app, isPrinted ? `'x-goog-api-key: ${firstKeyString}'` : `"x-goog-api-key: $(cat '${firstKeyPath}')"`)}`,
+    '',
+  )
+  if (app.firstStart.model === null) {
+    lines.push(
+      `The upstream could not be asked for its models: replace ${FALLBACK_MODEL} if it does not serve it.`,
+      '',
+    )
+  }
+  return `${lines.join('\n')}\n`
+}
+
+const FALLBACK_MODEL = 'gemini-flash-latest'
+
+function curlLine(app: App, header: string): string {
+  const model = app.firstStart.model ?? FALLBACK_MODEL
+  return (
+    `curl -s '${app.origin}/v1beta/models/${model}:generateContent' -H ${header} ` +
+    `-H 'content-type: application/json' -d '{"contents":[{"parts":[{"text":"Say hello"}]}]}'`
+  )
+}
+
+function upstreamLine(config: Config): string {
+  if (config.upstream.kind === 'sandbox') {
+    return 'sandbox, an offline simulator (set GEMINI_API_KEY to forward to Google)'
+  }
+  const { baseUrl, credentialFrom } = config.upstream
+  return `${baseUrl} with the credential of ${credentialFrom}, for every project (one upstream per Pollux for now)`
+}

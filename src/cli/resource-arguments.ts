@@ -1,0 +1,49 @@
+/** Projects and keys as they are named on the command line: by id, number, uid, or full resource name. */
+import type { Command } from 'commander'
+import { DEFAULT_PROJECT_ID } from '../domain/project.ts'
+import { usageError } from './errors.ts'
+
+export interface ProjectFlag {
+  readonly project?: string
+}
+
+const PROJECT_NAME = /^projects\/([^/]+)$/
+const KEY_NAME = /^projects\/([^/]+)\/(?:locations\/global\/)?keys\/([^/]+)$/
+
+export function addProjectFlag(command: Command): void {
+  command.option('-p, --project <project>', `id or number of the project (default: ${DEFAULT_PROJECT_ID})`)
+}
+
+/** `web` or `projects/web`. */
+export function projectArgument(text: string): string {
+  return requireId(PROJECT_NAME.exec(text)?.[1] ?? text, 'project')
+}
+
+export function projectOf({ project = DEFAULT_PROJECT_ID }: ProjectFlag): string {
+  return projectArgument(project)
+}
+
+/** `web` in --project, or `projects/P/locations/global/keys/web`, which names its project itself. */
+export function keyArgument(
+  text: string,
+  flags: ProjectFlag,
+): { readonly project: string; readonly key: string } {
+  const [, project, key] = KEY_NAME.exec(text) ?? []
+  if (project === undefined || key === undefined)
+    return { project: projectOf(flags), key: requireId(text, 'key') }
+  if (flags.project !== undefined && projectOf(flags) !== project) {
+    throw usageError('The name of the key and --project name two different projects.', 'Leave out --project.')
+  }
+  return { project, key }
+}
+
+/** The last segment of a resource name. */
+export function idOf(name: string): string {
+  return name.slice(name.lastIndexOf('/') + 1)
+}
+
+function requireId(id: string, kind: 'project' | 'key'): string {
+  if (id !== '' && !id.includes('/') && id !== '.' && id !== '..') return id
+  const form = kind === 'project' ? 'projects/PROJECT' : 'projects/PROJECT/locations/global/keys/KEY'
+  throw usageError(`This is neither the id of a ${kind} nor a name of the form ${form}.`)
+}

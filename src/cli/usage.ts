@@ -1,0 +1,115 @@
+/** `pollux usage`. */
+import { Option } from 'commander'
+import type { ResponseOf } from '../contract/endpoint.ts'
+import { POLLUX_V1 } from '../contract/pollux.v1.ts'
+import {
+  USAGE_DIMENSIONS,
+  USAGE_GRANULARITIES,
+  type UsageDimension,
+  type UsageGranularity,
+} from '../domain/usage.ts'
+import { type CommandRow, printJson, printTable } from './command.ts'
+import { listOf, timeAgo } from './flags.ts'
+import { type ProjectFlag, addProjectFlag, keyArgument, projectOf } from './resource-arguments.ts'
+import type { Table } from './table.ts'
+
+type Report = ResponseOf<typeof POLLUX_V1.getUsage>
+type Row = Report['rows'][number]
+
+interface UsageFlags {
+  readonly key?: string
+  readonly since?: string
+  readonly until?: string
+  readonly groupBy?: readonly UsageDimension[]
+  readonly granularity?: UsageGranularity
+}
+
+export const USAGE: CommandRow<ProjectFlag & UsageFlags> = {
+  usage: 'usage',
+  summary: 'sum up calls and tokens',
+  examples: [
+    'pollux usage --since 7d',
+    'pollux usage --key first-key --since 2026-01-01 --group-by time,model --granularity day --json',
+  ],
+  addFlags(command) {
+    addProjectFlag(command)
+    command
+      .option('--key <key>', 'of this key only (id or uid)')
+      .option(
+        '--since <time>',
+        'from this time or distance on (default: the start of the month, UTC)',
+        timeAgo,
+      )
+      .option('--until <time>', 'before this time or distance (default: now)', timeAgo)
+      .option(
+        '--group-by <list>',
+        `a row for each: ${USAGE_DIMENSIONS.join(', ')} (default: key,model)`,
+        listOf(USAGE_DIMENSIONS),
+      )
+      .addOption(
+        new Option('--granularity <width>', 'width of the buckets of time (default: day)').choices(
+          USAGE_GRANULARITIES,
+        ),
+      )
+  },
+  async run(invocation) {
+    const { io, flags, server } = invocation
+    const { since: startTime, until: endTime, granularity } = flags
+    const asked = flags.key === undefined ? undefined : keyArgument(flags.key, flags)
+    const params = { project: asked?.project ?? projectOf(flags) }
+    const groupBy = flags.groupBy === undefined ? undefined : [...flags.groupBy]
+    const query = { key: asked?.key, startTime, endTime, granularity, groupBy }
+    const report = await server().client.call(POLLUX_V1.getUsage, { params, query })
+    if (flags.json) return printJson(invocation, report)
+    const empty = `No calls from ${report.startTime} to ${report.endTime}.`
+    printTable(invocation, usageTable(report, io.stdout.isTTY === true), empty)
+  },
+}
+
+const DIMENSIONS: Readonly<
+  Record<UsageDimension, { title: string; of: (row: Row, report: Report) => string }>
+> = {
+  key: { title: 'KEY', of: row => row.keyId ?? row.keyUid ?? '' },
+  model: { title: 'MODEL', of: row => row.model || '-' },
+  method: { title: 'METHOD', of: row => row.method ?? '' },
+  time: { title: 'TIME', of: row => row.time ?? '' },
+}
+
+/** In the order in which they are given up on a narrow terminal, the last first. */
+const COUNTS = [
+  ['CALLS', 'calls'],
+  ['TOTAL', 'totalTokens'],
+  ['INPUT', 'promptTokens'],
+  ['OUTPUT', 'candidatesTokens'],
+  ['THOUGHTS', 'thoughtsTokens'],
+  ['CACHED', 'cachedTokens'],
+  ['TOOL USE', 'toolUsePromptTokens'],
+  ['ERRORS', 'errors'],
+  ['ESTIMATED', 'estimated'],
+] as const
+
+/** With thousands separators and a sum on a terminal; plain numbers and nothing but rows in a pipe. */
+export function usageTable(report: Report, isForPeople: boolean): Table {
+  const groups = report.groupBy.map(dimension => DIMENSIONS[dimension])
+  const count = (value: number): string => (isForPeople ? value.toLocaleString('en-US') : String(value))
+  const rows = report.rows.map(row => [
+    ...groups.map(({ of }) => of(row, report)),
+    ...COUNTS.map(([, field]) => count(row[field])),
+  ])
+  const sum = [
+    ...groups.map((_, at) => (at === 0 ? 'total' : '')),
+    ...COUNTS.map(([, field]) => count(report.rows.reduce((total, row) => total + row[field], 0))),
+  ]
+  return {
+    columns: [
+      ...groups.map(({ title }) => ({ title, isKept: true, isIdentity: true, isWhole: title === 'TIME' })),
+      ...COUNTS.map(([title]) => ({
+        title,
+        align: 'right' as const,
+        isWhole: true,
+        isKept: title === 'CALLS',
+      })),
+    ],
+    rows: isForPeople && report.rows.length > 1 ? [...rows, sum] : rows,
+  }
+}

@@ -1,0 +1,229 @@
+/** The only reader of the environment: text in, one typed Config out, all problems at once. */
+import { inspect } from 'node:util'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { z } from 'zod'
+import { type Cidr, parseCidr } from './domain/address.ts'
+
+/** A value that does not print. `reveal()` is the only way to its text. */
+export class Secret {
+  readonly #text: string
+
+  constructor(text: string) {
+    this.#text = text
+  }
+
+  reveal(): string {
+    return this.#text
+  }
+
+  toString(): string {
+    return '[secret]'
+  }
+
+  toJSON(): string {
+    return '[secret]'
+  }
+
+  [inspect.custom](): string {
+    return '[secret]'
+  }
+}
+
+export interface Config {
+  readonly host: string
+  readonly port: number
+  /** Set: the management plane listens on its own port, and the other one serves calls only. */
+  readonly adminPort: number | null
+  /** Set: only requests for this host are answered. */
+  readonly publicOrigin: string | null
+  readonly trustedProxies: readonly string[]
+  readonly dataDir: string
+  readonly database: { readonly kind: 'sqlite' } | { readonly kind: 'postgres'; readonly url: Secret }
+  readonly upstream: UpstreamConfig
+  readonly adminToken: Secret | null
+  /** Null: kept in the data folder, made there at the first start. */
+  readonly masterKey: Secret | null
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
+}
+
+export type UpstreamConfig =
+  | { readonly kind: 'sandbox' }
+  | {
+      readonly kind: 'gemini'
+      readonly baseUrl: string
+      readonly credential: Secret
+      /** The variable it came from. */
+      readonly credentialFrom: string
+    }
+
+/** Where the CLI finds a server, and how it authenticates there. */
+export interface ClientConfig {
+  readonly url: string
+  /** From POLLUX_TOKEN; null: the local token file of the data folder. */
+  readonly token: Secret | null
+  readonly dataDir: string
+}
+
+/** Every problem of the environment at once, a line each, by the name of its variable. */
+export class ConfigError extends Error {
+  readonly problems: readonly string[]
+
+  constructor(problems: readonly string[]) {
+    super(['The environment has problems:', ...problems.map(problem => `  ${problem}`)].join('\n'))
+    this.problems = problems
+  }
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+const PACKAGE_ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
+const GOOGLE_BASE_URL = 'https://generativelanguage.googleapis.com'
+const DEFAULT_PORT = 8700
+const DEFAULT_HOST = '127.0.0.1'
+const ADMIN_TOKEN_LENGTH_MIN = 32
+const MASTER_KEY_BYTES = 32
+
+const text = z.string().trim().min(1, 'is set but empty')
+const port = text.refine(
+  value => /^\d{1,5}$/.test(value) && Number(value) <= 65_535,
+  'must be a port number from 0 to 65535',
+)
+const url = (protocols: readonly string[]) =>
+  text.refine(
+    value => URL.canParse(value) && protocols.includes(new URL(value).protocol),
+    `must be a URL that starts with ${protocols.map(protocol => `${protocol}//`).join(' or ')}`,
+  )
+
+const VARIABLES = {
+  POLLUX_HOST: text,
+  POLLUX_PORT: port,
+  POLLUX_ADMIN_PORT: port,
+  POLLUX_PUBLIC_ORIGIN: url(['http:', 'https:']),
+  POLLUX_TRUSTED_PROXIES: text.refine(
+    value => splitList(value).every(entry => parseCidr(entry) !== null),
+    'must be a comma list of addresses and CIDR ranges',
+  ),
+  POLLUX_DATA_DIR: text,
+  POLLUX_DATABASE_URL: url(['postgres:', 'postgresql:']),
+  POLLUX_GEMINI_BASE_URL: url(['http:', 'https:']),
+  POLLUX_ADMIN_TOKEN: text.min(
+    ADMIN_TOKEN_LENGTH_MIN,
+    `must have at least ${ADMIN_TOKEN_LENGTH_MIN} characters`,
+  ),
+  POLLUX_MASTER_KEY: text.refine(
+    isMasterKey,
+    'must be 32 bytes in base64, as `openssl rand -base64 32` makes them',
+  ),
+  POLLUX_LOG_LEVEL: z.enum(
+    ['debug', 'info', 'warn', 'error', 'silent'],
+    'must be debug, info, warn, error or silent',
+  ),
+  GEMINI_API_KEY: text,
+  GOOGLE_API_KEY: text,
+} as const
+
+const CLIENT_VARIABLES = { POLLUX_URL: url(['http:', 'https:']), POLLUX_TOKEN: text } as const
+
+/** Reads the server's configuration. Throws ConfigError. */
+export function readConfig(environment: Environment): Config {
+  const { values, problems } = readVariables(environment, VARIABLES)
+  const credentialFrom = values.GOOGLE_API_KEY === undefined ? 'GEMINI_API_KEY' : 'GOOGLE_API_KEY'
+  const credential = values.GOOGLE_API_KEY ?? values.GEMINI_API_KEY
+  if (credential === undefined && values.POLLUX_GEMINI_BASE_URL !== undefined) {
+    problems.push(
+      'POLLUX_GEMINI_BASE_URL is set without GEMINI_API_KEY or GOOGLE_API_KEY to authenticate there',
+    )
+  }
+  if (problems.length > 0) throw new ConfigError(problems)
+  return {
+    host: values.POLLUX_HOST ?? DEFAULT_HOST,
+    port: Number(values.POLLUX_PORT ?? DEFAULT_PORT),
+    adminPort: values.POLLUX_ADMIN_PORT === undefined ? null : Number(values.POLLUX_ADMIN_PORT),
+    publicOrigin:
+      values.POLLUX_PUBLIC_ORIGIN === undefined ? null : new URL(values.POLLUX_PUBLIC_ORIGIN).origin,
+    trustedProxies: splitList(values.POLLUX_TRUSTED_PROXIES ?? ''),
+    dataDir: dataDirOf(values.POLLUX_DATA_DIR),
+    database:
+      values.POLLUX_DATABASE_URL === undefined
+        ? { kind: 'sqlite' }
+        : { kind: 'postgres', url: new Secret(values.POLLUX_DATABASE_URL) },
+    upstream:
+      credential === undefined
+        ? { kind: 'sandbox' }
+        : {
+            kind: 'gemini',
+            baseUrl: (values.POLLUX_GEMINI_BASE_URL ?? GOOGLE_BASE_URL).replace(/\/+$/, ''),
+            credential: new Secret(credential),
+            credentialFrom,
+          },
+    adminToken: values.POLLUX_ADMIN_TOKEN === undefined ? null : new Secret(values.POLLUX_ADMIN_TOKEN),
+    masterKey: values.POLLUX_MASTER_KEY === undefined ? null : new Secret(values.POLLUX_MASTER_KEY),
+    logLevel: values.POLLUX_LOG_LEVEL ?? 'info',
+  }
+}
+
+/** Reads what the CLI needs. Throws ConfigError. */
+export function readClientConfig(environment: Environment): ClientConfig {
+  const { POLLUX_DATA_DIR, POLLUX_HOST, POLLUX_PORT } = VARIABLES
+  const { values, problems } = readVariables(environment, {
+    ...CLIENT_VARIABLES,
+    POLLUX_DATA_DIR,
+    POLLUX_HOST,
+    POLLUX_PORT,
+  })
+  if (problems.length > 0) throw new ConfigError(problems)
+  const here = `http://${values.POLLUX_HOST ?? DEFAULT_HOST}:${values.POLLUX_PORT ?? DEFAULT_PORT}`
+  return {
+    url: (values.POLLUX_URL ?? here).replace(/\/+$/, ''),
+    token: values.POLLUX_TOKEN === undefined ? null : new Secret(values.POLLUX_TOKEN),
+    dataDir: dataDirOf(values.POLLUX_DATA_DIR),
+  }
+}
+
+/** POLLUX_ variables that nothing reads: most often a slip of the pen. */
+export function unknownVariables(environment: Environment): readonly string[] {
+  const known = new Set([...Object.keys(VARIABLES), ...Object.keys(CLIENT_VARIABLES)])
+  return Object.keys(environment).filter(name => name.startsWith('POLLUX_') && !known.has(name))
+}
+
+/** The address ranges of proxies whose X-Forwarded-For is believed. */
+export function proxyRanges(config: Config): readonly Cidr[] {
+  return config.trustedProxies.map(parseCidr).filter(range => range !== null)
+}
+
+/** The environment of this process. */
+export function processEnvironment(): Environment {
+  return process.env
+}
+
+function readVariables<Schemas extends Readonly<Record<string, z.ZodType<string>>>>(
+  environment: Environment,
+  schemas: Schemas,
+): { values: { [Name in keyof Schemas]?: z.infer<Schemas[Name]> }; problems: string[] } {
+  const values: Record<string, string> = {}
+  const problems: string[] = []
+  for (const [name, schema] of Object.entries(schemas)) {
+    const given = environment[name]
+    if (given === undefined) continue
+    const parsed = schema.safeParse(given)
+    if (parsed.success) values[name] = parsed.data
+    else problems.push(`${name} ${parsed.error.issues.map(issue => issue.message).join('; ')}`)
+  }
+  return { values: values as { [Name in keyof Schemas]?: z.infer<Schemas[Name]> }, problems }
+}
+
+function dataDirOf(given: string | undefined): string {
+  return given ?? join(PACKAGE_ROOT, 'data')
+}
+
+function splitList(value: string): string[] {
+  return value
+    .split(',')
+    .map(entry => entry.trim())
+    .filter(entry => entry !== '')
+}
+
+function isMasterKey(value: string): boolean {
+  return /^[A-Za-z0-9+/]{43}=$/.test(value) && Buffer.from(value, 'base64').length === MASTER_KEY_BYTES
+}

@@ -1,0 +1,16 @@
+import { APIKEYS_V2 } from './apikeys.v2.ts'
+import type { Endpoint } from './endpoint.ts'
+import { POLLUX_V1 } from './pollux.v1.ts'
+import { PROJECTS_V3 } from './projects.v3.ts'
+
+/** Every endpoint of the management plane. What is not here is not served. */
+export const ENDPOINTS: readonly Endpoint[] = [
+  ...Object.values(APIKEYS_V2),
+  ...Object.values(PROJECTS_V3),
+  ...Object.values(POLLUX_V1),
+]
+
+/** Whether a decoded path belongs to the management plane, served or not. Under /v1 only its operations do. */
+export function isManagementPath(path: string): boolean {
+  return /^\/(?:v2|v3|pollux)(?:\/|$)|^\/metrics$|^\/v1\/operations\/(?:cp|akmf)\./.test(path)
+}

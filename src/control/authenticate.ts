@@ -1,0 +1,88 @@
+import { timingSafeEqual } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Endpoint } from '../contract/endpoint.ts'
+import { digestOf } from '../domain/digest.ts'
+import { ApiError } from '../domain/error.ts'
+import { type Principal, mayDo } from '../domain/permission.ts'
+import type { TokenStore } from '../storage/storage.ts'
+
+/** Where the bearer of POLLUX_ADMIN_TOKEN appears in audit entries. */
+const ADMIN: Principal = { subject: 'tokens/admin', role: 'owner' }
+
+const BEARER = /^Bearer +([A-Za-z0-9\-._~+/]+=*)$/i
+
+export interface TokenSource {
+  readonly tokens: TokenStore
+  /** SHA-256 of the admin token, lower-case hexadecimal; null when none is configured. */
+  readonly adminTokenDigest: string | null
+}
+
+/**
+ * Who makes a management request, by its bearer token alone. Throws ACCESS_TOKEN_MISSING when there is none and
+ * ACCESS_TOKEN_INVALID when it is unknown; API keys, wherever they travel, authenticate nobody here.
+ */
+export async function authenticate(
+  request: { readonly headers: IncomingHttpHeaders; readonly url?: string | undefined },
+  { tokens, adminTokenDigest }: TokenSource,
+): Promise<Principal> {
+  const { authorization } = request.headers
+  if (authorization === undefined) throw missing(carriesApiKey(request))
+  const token = BEARER.exec(authorization)?.[1]
+  if (token === undefined) {
+    throw new ApiError(
+      'ACCESS_TOKEN_INVALID',
+      'The Authorization header must read: Bearer, a space, the token.',
+    )
+  }
+  if (token.startsWith('plx_') && !token.startsWith('plx_pat_')) {
+    throw new ApiError(
+      'ACCESS_TOKEN_INVALID',
+      'The bearer is an API key. API keys call models and cannot manage anything; send a management token.',
+    )
+  }
+  const digest = digestOf(token)
+  if (adminTokenDigest !== null && isSame(digest, adminTokenDigest)) return ADMIN
+  const principal = await tokens.findByDigest(digest)
+  if (principal === null) {
+    throw new ApiError(
+      'ACCESS_TOKEN_INVALID',
+      'The bearer token is unknown or was replaced. Send a current one.',
+    )
+  }
+  return principal
+}
+
+/** Throws IAM_PERMISSION_DENIED unless the principal holds the endpoint's permission. */
+export function permit(principal: Principal, { permission }: Endpoint): void {
+  if (permission === 'any authenticated' || mayDo(principal, permission)) return
+  throw new ApiError(
+    'IAM_PERMISSION_DENIED',
+    `Permission '${permission}' denied. Ask an owner of the organization for a role that holds it.`,
+    { metadata: { permission } },
+  )
+}
+
+function isSame(digest: string, other: string): boolean {
+  const [left, right] = [Buffer.from(digest, 'hex'), Buffer.from(other, 'hex')]
+  return left.length === right.length && timingSafeEqual(left, right)
+}
+
+function missing(hasApiKey: boolean): ApiError {
+  const why = hasApiKey
+    ? 'The request carries only an API key. API keys call models and cannot manage anything.'
+    : 'The request carries no credential.'
+  return new ApiError(
+    'ACCESS_TOKEN_MISSING',
+    `${why} Send a management token as: Authorization: Bearer TOKEN.`,
+  )
+}
+
+function carriesApiKey({
+  headers,
+  url = '',
+}: {
+  headers: IncomingHttpHeaders
+  url?: string | undefined
+}): boolean {
+  return headers['x-goog-api-key'] !== undefined || /[?&]key=/.test(url)
+}

@@ -1,0 +1,53 @@
+import { UNDELETE_DAYS } from '../domain/key.ts'
+import type { Storage } from '../storage/storage.ts'
+import { systemAuditEntry } from './audit.ts'
+
+const DAY_MS = 86_400_000
+const INTERVAL_MS = 3_600_000
+/** How long a finished operation can be read. */
+const OPERATION_DAYS = 7
+
+/** Where the management plane says what happened, in pino's order. An error stands in `err`, private causes included. */
+export interface ControlLog {
+  info(fields: Readonly<Record<string, unknown>>, message: string): void
+  error(fields: Readonly<Record<string, unknown>>, message: string): void
+}
+
+export interface JobsContext {
+  readonly storage: Storage
+  readonly log: ControlLog
+  readonly now: () => number
+}
+
+export interface Jobs {
+  /** No run starts after this; resolves when the one under way, if any, is done. */
+  stop(): Promise<void>
+}
+
+/** Starts what has to be done every hour, and does it now. Any number of nodes may: a purge is idempotent. */
+export function startJobs(context: JobsContext): Jobs {
+  let underWay = runJobs(context)
+  const timer = setInterval(() => {
+    underWay = underWay.then(() => runJobs(context))
+  }, INTERVAL_MS)
+  timer.unref()
+  return {
+    async stop() {
+      clearInterval(timer)
+      await underWay
+    },
+  }
+}
+
+/** Purges keys and projects deleted more than 30 days ago and operations older than seven. Failures are logged. */
+export async function runJobs({ storage, log, now }: JobsContext): Promise<void> {
+  try {
+    const audit = systemAuditEntry('pollux.v1.Jobs.Purge', 'organizations/1')
+    const resources = await storage.keys.purge(now() - UNDELETE_DAYS * DAY_MS, audit)
+    const operations = await storage.operations.purge(now() - OPERATION_DAYS * DAY_MS)
+    if (resources + operations > 0) log.info({ resources, operations }, 'purged')
+  } catch (cause) {
+    // The next run tries again; nothing depends on the hour.
+    log.error({ err: cause }, 'purge failed')
+  }
+}

@@ -1,0 +1,78 @@
+/** Finding what a request names, and saying so in the way of the surface when it is not there. */
+import { isOwnSurface } from '../contract/endpoint.ts'
+import { ApiError, invalidField } from '../domain/error.ts'
+import type { Key } from '../domain/key.ts'
+import type { Project } from '../domain/project.ts'
+import { shownName } from '../domain/redaction.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { CallFacts } from './call.ts'
+
+const PAGE_SIZE_DEFAULT = 50
+const PAGE_SIZE_MAX = 300
+
+/**
+ * The project of a request, by id or number. Where there is none: RESOURCE_NOT_FOUND on our own surface; on Google's, whose
+ * services do not tell a stranger which projects exist, CONSUMER_INVALID (API Keys) or IAM_PERMISSION_DENIED (projects).
+ */
+export async function requireProject(
+  storage: Storage,
+  idOrNumber: string,
+  call: CallFacts,
+): Promise<Project> {
+  const project = await storage.projects.find(idOrNumber)
+  if (project === null) throw projectMissing(idOrNumber, call)
+  return project
+}
+
+function projectMissing(idOrNumber: string, { endpoint }: CallFacts): ApiError {
+  const project = `projects/${shownName(idOrNumber)}`
+  if (isOwnSurface(endpoint)) {
+    return new ApiError(
+      'RESOURCE_NOT_FOUND',
+      `Project ${project} does not exist. List the projects to see all.`,
+    )
+  }
+  if (endpoint.path.startsWith('/v2/')) {
+    return new ApiError(
+      'CONSUMER_INVALID',
+      `Permission denied on resource project ${project}: it does not exist, or the caller has no access to it.`,
+      { metadata: { consumer: project, service: 'apikeys.googleapis.com' } },
+    )
+  }
+  return new ApiError(
+    'IAM_PERMISSION_DENIED',
+    `The caller does not have permission '${endpoint.permission}' on ${project}, or it does not exist.`,
+    { metadata: { permission: endpoint.permission, resource: project } },
+  )
+}
+
+/** The key of a request, by id or uid, with its project. Throws RESOURCE_NOT_FOUND, and as `requireProject` does. */
+export async function requireKey(
+  storage: Storage,
+  params: { readonly project: string; readonly key: string },
+  call: CallFacts,
+): Promise<{ readonly key: Key; readonly project: Project }> {
+  const project = await requireProject(storage, params.project, call)
+  const key = await storage.keys.find(project.number, params.key)
+  if (key !== null) return { key, project }
+  throw new ApiError(
+    'RESOURCE_NOT_FOUND',
+    `Key '${shownName(params.key)}' does not exist in projects/${project.projectId}. List the keys to see all.`,
+  )
+}
+
+/** The page a list request asks for (AIP-158): 0 or absent is 50, more than 300 is 300, negative is FIELD_INVALID. */
+export function pageRequest(query: { pageSize?: number | undefined; pageToken?: string | undefined }): {
+  readonly limit: number
+  readonly cursor: string | null
+} {
+  const { pageSize = 0, pageToken } = query
+  if (pageSize < 0) throw invalidField('pageSize', 'must not be negative')
+  const limit = pageSize === 0 ? PAGE_SIZE_DEFAULT : Math.min(pageSize, PAGE_SIZE_MAX)
+  return { limit, cursor: pageToken ?? null }
+}
+
+/** `nextPageToken`, absent on the last page. */
+export function nextPageToken(nextCursor: string | null): { nextPageToken?: string } {
+  return nextCursor === null ? {} : { nextPageToken: nextCursor }
+}

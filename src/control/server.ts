@@ -1,0 +1,194 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import createFastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { APIKEYS_V2 } from '../contract/apikeys.v2.ts'
+import { type Endpoint, fastifyPaths, matchesTemplate } from '../contract/endpoint.ts'
+import { POLLUX_V1 } from '../contract/pollux.v1.ts'
+import { PROJECTS_V3 } from '../contract/projects.v3.ts'
+import { ENDPOINTS } from '../contract/table.ts'
+import { ApiError } from '../domain/error.ts'
+import type { Principal } from '../domain/permission.ts'
+import { factsOf } from '../http/facts.ts'
+import { assertSingleHeaders } from '../http/headers.ts'
+import { renderError, toApiError } from '../http/render.ts'
+import type { Storage } from '../storage/storage.ts'
+import { apikeysHandlers } from './apikeys.ts'
+import { authenticate, permit } from './authenticate.ts'
+import { BODY_BYTES_MAX, decodeJson, fromFastify } from './body.ts'
+import type { AnyCall, Handlers } from './call.ts'
+import type { ControlLog } from './jobs.ts'
+import { parseBody, parseQuery } from './parse.ts'
+import { polluxHandlers } from './pollux.ts'
+import { projectsHandlers } from './projects.ts'
+
+export interface ControlDeps {
+  readonly storage: Storage
+  /** SHA-256 of POLLUX_ADMIN_TOKEN, lower-case hexadecimal; null when there is none. */
+  readonly adminTokenDigest: string | null
+  /** The exposition text for Prometheus. */
+  readonly metrics: () => Promise<string>
+  readonly log: ControlLog
+  /** Epoch ms; the default is the clock. */
+  readonly now?: () => number
+}
+
+export interface Control {
+  /** Answers a management request. Takes any path: what is not served gets 404, or 401 without a credential. */
+  handle(request: IncomingMessage, response: ServerResponse): void
+  /** The listener is the caller's to close, first. */
+  close(): Promise<void>
+}
+
+/** Who makes a request, from the moment its token was verified. */
+type Principals = WeakMap<IncomingMessage, Principal>
+
+/** The management plane, ready to be handed requests. It opens no socket of its own. */
+export async function createControl(deps: ControlDeps): Promise<Control> {
+  const { storage, metrics, now = Date.now } = deps
+  const answerError = (thrown: unknown, request: FastifyRequest, reply: FastifyReply): void => {
+    sendError(deps.log, thrown, { request, reply })
+  }
+  const fastify = createFastify({
+    logger: false,
+    bodyLimit: BODY_BYTES_MAX,
+    routerOptions: { maxParamLength: 1000, ignoreTrailingSlash: false },
+    exposeHeadRoutes: false,
+    frameworkErrors: answerError,
+  })
+  const principals: Principals = new WeakMap()
+  fastify.setErrorHandler(answerError)
+  fastify.setNotFoundHandler(request => {
+    throw unknownMethod(request)
+  })
+  fastify.removeAllContentTypeParsers()
+  fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
+    try {
+      done(null, decodeJson(body, request.headers['content-type']))
+    } catch (error) {
+      done(error as Error)
+    }
+  })
+  // Before the body is read: a stranger's body is never looked at.
+  fastify.addHook('onRequest', async (request, reply) => {
+    reply.headers(headersOf(request.raw))
+    assertSingleHeaders(request.raw.rawHeaders)
+    principals.set(request.raw, await authenticate(request.raw, { tokens: storage.tokens, ...deps }))
+    if (request.is404) throw unknownMethod(request)
+  })
+  const context = { storage, metrics, now }
+  register(fastify, principals, { table: APIKEYS_V2, handlers: apikeysHandlers(context) })
+  register(fastify, principals, { table: PROJECTS_V3, handlers: projectsHandlers(storage) })
+  register(fastify, principals, { table: POLLUX_V1, handlers: polluxHandlers(context) })
+  await fastify.ready()
+  return {
+    handle: (request, response) => fastify.routing(request, response),
+    close: () => fastify.close(),
+  }
+}
+
+type AnyHandler = (call: AnyCall) => Promise<unknown>
+
+/** Turns every record of a table into its routes. This loop is the only place where a route comes into being. */
+function register<Table extends Readonly<Record<string, Endpoint>>>(
+  fastify: FastifyInstance,
+  principals: Principals,
+  { table, handlers }: { readonly table: Table; readonly handlers: Handlers<Table> },
+): void {
+  for (const [name, endpoint] of Object.entries(table)) {
+    // The record has typed the handler; here all records are alike.
+    const handler = handlers[name] as unknown as AnyHandler
+    for (const url of fastifyPaths(endpoint.path)) {
+      fastify.route({
+        method: endpoint.method,
+        url,
+        onRequest: async (request, reply) => {
+          permit(principalOf(principals, request), endpoint)
+          invitedBody(request, reply)
+        },
+        handler: async (request, reply) => {
+          const result = await handler(callOf(endpoint, principalOf(principals, request), request))
+          const isText = typeof result === 'string'
+          reply.type(isText ? 'text/plain; version=0.0.4; charset=utf-8' : 'application/json; charset=UTF-8')
+          return reply.send(isText ? result : JSON.stringify(result))
+        },
+      })
+    }
+  }
+}
+
+function callOf(endpoint: Endpoint, principal: Principal, request: FastifyRequest): AnyCall {
+  const { raw } = request
+  const { requestId, clientAddress: callerIp } = factsOf(raw)
+  const reason = raw.headers['x-goog-request-reason']
+  return {
+    endpoint,
+    principal,
+    requestId,
+    callerIp,
+    userAgent: raw.headers['user-agent'] ?? null,
+    requestReason: typeof reason === 'string' ? reason : null,
+    params: request.params as Readonly<Record<string, string>>,
+    query: parseQuery(endpoint, queryOf(raw)),
+    body: parseBody(endpoint, request.body),
+  }
+}
+
+function principalOf(principals: Principals, { raw }: FastifyRequest): Principal {
+  const principal = principals.get(raw)
+  if (principal === undefined) throw new Error('a route was reached without authentication')
+  return principal
+}
+
+function queryOf({ url = '' }: IncomingMessage): URLSearchParams {
+  const mark = url.indexOf('?')
+  return new URLSearchParams(mark === -1 ? '' : url.slice(mark + 1))
+}
+
+function pathOf(request: FastifyRequest): string {
+  return request.url.split('?', 1)[0] ?? ''
+}
+
+/** A client that waits for leave to send its body (`Expect: 100-continue`) gets it once it may make the call. */
+function invitedBody({ raw }: FastifyRequest, reply: FastifyReply): void {
+  const isTooLarge = Number(raw.headers['content-length'] ?? 0) > BODY_BYTES_MAX
+  if (raw.headers.expect !== undefined && !isTooLarge) reply.raw.writeContinue()
+}
+
+function headersOf(raw: IncomingMessage): Record<string, string> {
+  return {
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    'x-request-id': factsOf(raw).requestId,
+  }
+}
+
+function unknownMethod(request: FastifyRequest): ApiError {
+  const path = pathOf(request)
+  const methods = ENDPOINTS.filter(endpoint => matchesTemplate(endpoint.path, path)).map(
+    ({ method }) => method,
+  )
+  const why =
+    methods.length === 0
+      ? 'There is no such path. GET /pollux/v1/openapi.json lists all.'
+      : `This path answers ${methods.join(', ')}, not ${request.method}.`
+  return new ApiError('METHOD_UNKNOWN', `Method not found. ${why}`)
+}
+
+function sendError(
+  log: ControlLog,
+  thrown: unknown,
+  { request, reply }: { readonly request: FastifyRequest; readonly reply: FastifyReply },
+): void {
+  const error = toApiError(fromFastify(thrown))
+  const headers = headersOf(request.raw)
+  if (error.httpStatus >= 500) {
+    log.error({ requestId: headers['x-request-id'], err: error }, 'management request failed')
+  }
+  if (error.reason === 'ACCESS_TOKEN_MISSING') headers['www-authenticate'] = 'Bearer realm="pollux"'
+  if (error.reason === 'ACCESS_TOKEN_INVALID') {
+    headers['www-authenticate'] = 'Bearer realm="pollux", error="invalid_token"'
+  }
+  // Otherwise Node reads the rest of the body to keep the connection.
+  if (!request.raw.complete) headers['connection'] = 'close'
+  headers['content-type'] = 'application/json; charset=UTF-8'
+  reply.code(error.httpStatus).headers(headers).send(renderError(error))
+}

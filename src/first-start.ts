@@ -1,0 +1,142 @@
+/** What a fresh Pollux needs before its first call: a project, a key, a token for the CLI on this machine. */
+import type { Config } from './config.ts'
+import { type DataFiles, readSecretFile, writeSecretFile } from './data-dir.ts'
+import { systemEntry } from './domain/audit.ts'
+import { digestOf } from './domain/digest.ts'
+import { ApiError } from './domain/error.ts'
+import { isKeyString, maskKeyString, mintKeyString } from './domain/keystring.ts'
+import { DEFAULT_MODEL_ALIASES, DEFAULT_PROJECT_ID, type Project } from './domain/project.ts'
+import type { Upstream } from './gateway/upstream.ts'
+import type { Storage } from './storage/storage.ts'
+
+export interface FirstStart {
+  /** The first key of the default project; null at every later start: it is shown this once. */
+  readonly firstKeyString: string | null
+  /** A model that the upstream serves, for the line to paste; null when it could not be asked. */
+  readonly model: string | null
+}
+
+interface Greeting {
+  readonly storage: Storage
+  readonly upstream: Upstream
+  readonly config: Config
+  readonly files: DataFiles
+}
+
+/** Makes what is missing. At a later start it finds everything and changes nothing. */
+export async function greet({ storage, upstream, config, files }: Greeting): Promise<FirstStart> {
+  await ensureLocalToken(storage, files)
+  const isFresh = (await storage.projects.find(DEFAULT_PROJECT_ID)) === null
+  if (!isFresh) return { firstKeyString: null, model: null }
+  const project = await createDefaultProject(storage)
+  if (project === null) return { firstKeyString: null, model: null }
+  const firstKeyString = await createFirstKey(storage, project)
+  const model = config.upstream.kind === 'sandbox' ? SANDBOX_MODEL : await listedModel(upstream)
+  return { firstKeyString, model }
+}
+
+const SANDBOX_MODEL = 'gemini-3.8-flash'
+
+/** Null when another node of the same database made it first: that one shows the key. */
+async function createDefaultProject(storage: Storage): Promise<Project | null> {
+  const draft = {
+    projectId: DEFAULT_PROJECT_ID,
+    displayName: 'Default project',
+    labels: {},
+    modelAliases: DEFAULT_MODEL_ALIASES,
+  }
+  const methodName = 'google.cloud.resourcemanager.v3.Projects.CreateProject'
+  const audit = systemEntry({
+    methodName,
+    resourceName: `projects/${DEFAULT_PROJECT_ID}`,
+    projectNumber: null,
+  })
+  try {
+    return await storage.projects.create(draft, audit, null)
+  } catch (error) {
+    if (error instanceof ApiError && error.reason === 'ALREADY_EXISTS') return null
+    throw error
+  }
+}
+
+async function createFirstKey(storage: Storage, project: Project): Promise<string> {
+  const keyString = mintKeyString('key')
+  const draft = {
+    uid: crypto.randomUUID(),
+    keyId: 'first-key',
+    digest: digestOf(keyString),
+    maskedKeyString: maskKeyString(keyString),
+    projectNumber: project.number,
+    displayName: 'First key',
+    annotations: {},
+    restrictions: null,
+    expireTimeMs: null,
+    allowedModels: null,
+    allowedTools: null,
+    environment: 'development',
+  } as const
+  const resourceName = `projects/${project.number}/locations/global/keys/first-key`
+  const methodName = 'google.api.apikeys.v2.ApiKeys.CreateKey'
+  await storage.keys.create(
+    draft,
+    systemEntry({ methodName, resourceName, projectNumber: project.number }),
+    null,
+  )
+  return keyString
+}
+
+/** The token file outlives a database, and a database a token file: whichever is missing is made again. */
+async function ensureLocalToken(storage: Storage, files: DataFiles): Promise<void> {
+  const present = await readSecretFile(files.localTokenPath)
+  if (present !== null && isKeyString(present, 'token')) {
+    if ((await storage.tokens.findByDigest(digestOf(present))) !== null) return
+  }
+  const token = mintKeyString('token')
+  const name = `tokens/local-${digestOf(files.localTokenPath).slice(0, 8)}`
+  const audit = systemEntry({
+    methodName: 'pollux.v1.Tokens.PutToken',
+    resourceName: name,
+    projectNumber: null,
+  })
+  await storage.tokens.put({ name, digest: digestOf(token), role: 'owner' }, audit)
+  await writeSecretFile(files.localTokenPath, token)
+}
+
+/** Models to show a newcomer first: current, fast and cheap. */
+const PREFERRED = /^models\/gemini-[\d.]+-flash(-lite)?$/
+const MODEL_LIST_WAIT_MS = 5_000
+
+/** A model that the upstream lists and that generates content; null when it cannot be asked now. */
+async function listedModel(upstream: Upstream): Promise<string | null> {
+  const timer = AbortSignal.timeout(MODEL_LIST_WAIT_MS)
+  try {
+    const request = {
+      httpMethod: 'GET',
+      path: '/v1beta/models?pageSize=1000',
+      headers: [],
+      body: Buffer.alloc(0),
+    } as const
+    const answer = await upstream.send(request)
+    timer.addEventListener('abort', () => answer.abort(new Error('the list of models took too long')))
+    const { models } = JSON.parse((await answer.collect(8 * 1024 * 1024)).toString('utf8')) as ModelList
+    const names = (models ?? [])
+      .filter(model => model.supportedGenerationMethods?.includes('generateContent'))
+      .map(({ name }) => name)
+    const chosen =
+      names
+        .filter(name => PREFERRED.test(name))
+        .sort()
+        .at(-1) ?? names[0]
+    return chosen?.replace(/^models\//, '') ?? null
+  } catch {
+    // The first start must not fail because the upstream is away; the line to paste says what to fill in.
+    return null
+  }
+}
+
+interface ModelList {
+  readonly models?: readonly {
+    readonly name: string
+    readonly supportedGenerationMethods?: readonly string[]
+  }[]
+}

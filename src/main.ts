@@ -1,0 +1,136 @@
+/** argv -> command. `start` and `check-config` run here; every other command is a client of a running Pollux. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import { type CliIo, runCli } from './cli/run.ts'
+import {
+  type Config,
+  ConfigError,
+  processEnvironment,
+  readClientConfig,
+  readConfig,
+  unknownVariables,
+} from './config.ts'
+import { dataFiles } from './data-dir.ts'
+import { ApiError } from './domain/error.ts'
+
+const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '..', 'package.json'), 'utf8')) as {
+  version: string
+}
+
+const environment = processEnvironment()
+const io: CliIo = {
+  stdout: process.stdout,
+  stderr: process.stderr,
+  stdin: process.stdin,
+  connection,
+  colour: process.stdout.isTTY && environment['NO_COLOR'] === undefined && environment['TERM'] !== 'dumb',
+  version,
+  extraCommands,
+}
+
+process.exitCode = await runCli(process.argv.slice(2), io)
+
+function extraCommands(program: Command): void {
+  program
+    .command('start')
+    .description('start the gateway and its management API')
+    .addHelpText('after', '\nExample:\n  $ pollux start')
+    .action(() => failClearly(start))
+  program
+    .command('check-config')
+    .description('check the environment and print the configuration it makes')
+    .addHelpText('after', '\nExample:\n  $ POLLUX_PORT=8080 pollux check-config')
+    .action(() => failClearly(checkConfig))
+}
+
+/** Where the server is, and the token: POLLUX_TOKEN, else the token file that a server on this machine left. */
+function connection(): { url: string; token: string } {
+  const config = readClientConfig(environment)
+  if (config.token !== null) return { url: config.url, token: config.token.reveal() }
+  const { localTokenPath } = dataFiles(config.dataDir)
+  try {
+    return { url: config.url, token: readFileSync(localTokenPath, 'utf8').trim() }
+  } catch {
+    throw new Error(
+      `No token: set POLLUX_TOKEN, or run the command as the user and on the machine of the server (it leaves one in ${localTokenPath}).`,
+    )
+  }
+}
+
+async function start(): Promise<void> {
+  const config = readConfig(environment)
+  for (const name of unknownVariables(environment)) {
+    process.stderr.write(`pollux: the variable ${name} is set, but nothing reads it\n`)
+  }
+  const { startApp } = await import('./app.ts')
+  const { banner } = await import('./banner.ts')
+  const app = await startApp(config)
+  process.stdout.write(await banner({ app, config, version, isTerminal: process.stdout.isTTY }))
+  await stopRequested()
+  process.stderr.write('pollux: stopping; calls under way may finish (press Ctrl-C again to cut them)\n')
+  process.once('SIGINT', () => process.exit(130)).once('SIGTERM', () => process.exit(143))
+  await app.close()
+}
+
+/** Resolves at the first SIGINT or SIGTERM. */
+function stopRequested(): Promise<void> {
+  return new Promise(resolve => {
+    const stop = (): void => {
+      process.off('SIGINT', stop).off('SIGTERM', stop)
+      resolve()
+    }
+    process.on('SIGINT', stop).on('SIGTERM', stop)
+  })
+}
+
+function checkConfig(): void {
+  const config = readConfig(environment)
+  const rows = describeConfig(config)
+  const width = Math.max(...rows.map(([name]) => name.length))
+  for (const [name, value] of rows) process.stdout.write(`${name.padEnd(width)}  ${value}\n`)
+  for (const name of unknownVariables(environment))
+    process.stdout.write(`${name.padEnd(width)}  (nothing reads it)\n`)
+}
+
+/** The effective configuration by variable; secrets only say that they are set. */
+function describeConfig(config: Config): [string, string][] {
+  const { upstream, database } = config
+  return [
+    ['POLLUX_HOST', config.host],
+    ['POLLUX_PORT', String(config.port)],
+    ['POLLUX_ADMIN_PORT', config.adminPort === null ? '(the same port)' : String(config.adminPort)],
+    ['POLLUX_PUBLIC_ORIGIN', config.publicOrigin ?? '(any host is answered)'],
+    ['POLLUX_TRUSTED_PROXIES', config.trustedProxies.join(', ') || '(none: X-Forwarded-For is ignored)'],
+    ['POLLUX_DATA_DIR', config.dataDir],
+    [
+      'POLLUX_DATABASE_URL',
+      database.kind === 'sqlite' ? '(SQLite in the data folder)' : withoutPassword(database.url.reveal()),
+    ],
+    [
+      'POLLUX_GEMINI_BASE_URL',
+      upstream.kind === 'sandbox' ? '(sandbox: no GEMINI_API_KEY is set)' : upstream.baseUrl,
+    ],
+    ['GEMINI_API_KEY', upstream.kind === 'sandbox' ? '(not set)' : `(set, from ${upstream.credentialFrom})`],
+    ['POLLUX_ADMIN_TOKEN', config.adminToken === null ? '(not set)' : '(set)'],
+    ['POLLUX_MASTER_KEY', config.masterKey === null ? '(in the data folder)' : '(set)'],
+    ['POLLUX_LOG_LEVEL', config.logLevel],
+  ]
+}
+
+function withoutPassword(url: string): string {
+  const parsed = new URL(url)
+  if (parsed.password !== '') parsed.password = '***'
+  return parsed.href
+}
+
+/** Problems that the reader can mend are told in words; anything else is a bug and keeps its stack. */
+async function failClearly(run: () => Promise<void> | void): Promise<void> {
+  try {
+    await run()
+  } catch (error) {
+    if (!(error instanceof ConfigError) && !(error instanceof ApiError)) throw error
+    process.stderr.write(`pollux: ${error.message}\n`)
+    process.exit(error instanceof ConfigError ? 2 : 1)
+  }
+}

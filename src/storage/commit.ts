@@ -1,0 +1,144 @@
+/** One change = one transaction: the change itself, its audit entry, its operation, and the epoch that tells the peers. */
+import type { Insertable } from 'kysely'
+import type { AuditEntry } from '../domain/audit.ts'
+import type { Key } from '../domain/key.ts'
+import type { Project } from '../domain/project.ts'
+import type { Engine } from './engine.ts'
+import type { AuditEntryTable, Db } from './schema.ts'
+import type { Change, OperationDraft } from './storage.ts'
+
+/** What goes into the transaction beside the change. */
+export interface Trail {
+  readonly audit: AuditEntry
+  readonly operation: OperationDraft | null
+}
+
+/** What a change made: `changes` are told to listeners; the resource is stored with the operation. */
+export interface Outcome<Result> {
+  readonly result: Result
+  readonly changes: readonly Change[]
+  readonly resource: Key | Project | null
+}
+
+export class Committer {
+  readonly #engine: Engine
+  readonly #emit: (change: Change) => void
+  /** Epochs that this process is making or made since `#seenEpoch`. */
+  readonly #ownEpochs = new Set<number>()
+  #seenEpoch: number | null = null
+
+  constructor(engine: Engine, emit: (change: Change) => void) {
+    this.#engine = engine
+    this.#emit = emit
+  }
+
+  /** Runs `work` in a transaction and tells the listeners before it returns. */
+  async commit<Result>(
+    trail: Trail,
+    work: (trx: Db, nowMs: number) => Promise<Outcome<Result>>,
+  ): Promise<Result> {
+    const result = await this.commitIfAny(trail, work)
+    if (result === null) throw new Error('a change that always writes wrote nothing')
+    return result
+  }
+
+  /** Like `commit`; but `work` gives null when it found nothing to change, and then nothing is written. */
+  async commitIfAny<Result>(
+    trail: Trail,
+    work: (trx: Db, nowMs: number) => Promise<Outcome<Result> | null>,
+  ): Promise<Result | null> {
+    let epoch: number | null = null
+    let outcome: Outcome<Result> | null
+    try {
+      outcome = await this.#engine.db.transaction().execute(async trx => {
+        const nowMs = await this.#engine.nowMs(trx)
+        const outcome = await work(trx, nowMs)
+        if (outcome === null) return null
+        await writeTrail(trx, nowMs, { trail, resource: outcome.resource })
+        epoch = await raiseEpoch(trx)
+        if (this.#engine.hasPeers) this.#ownEpochs.add(epoch)
+        return outcome
+      })
+    } catch (error) {
+      // If the commit did happen after all, the next poll sees an epoch of unknown making and drops every cache.
+      if (epoch !== null) this.#ownEpochs.delete(epoch)
+      throw error
+    }
+    if (outcome === null) return null
+    for (const change of outcome.changes) this.#emit(change)
+    return outcome.result
+  }
+
+  /** Looks whether another process changed something, and says so to the listeners. */
+  async poll(): Promise<void> {
+    const { value } = await this.#engine.db.selectFrom('epoch').select('value').executeTakeFirstOrThrow()
+    const seen = this.#seenEpoch
+    this.#seenEpoch = value
+    if (seen === null || value === seen) return
+    let own = 0
+    for (const epoch of this.#ownEpochs) {
+      if (epoch > value) continue
+      if (epoch > seen) own += 1
+      this.#ownEpochs.delete(epoch)
+    }
+    if (value - seen !== own) this.#emit({ kind: 'all' })
+  }
+}
+
+async function raiseEpoch(trx: Db): Promise<number> {
+  const { value } = await trx
+    .updateTable('epoch')
+    .set(row => ({ value: row('value', '+', 1) }))
+    .returning('value')
+    .executeTakeFirstOrThrow()
+  return value
+}
+
+async function writeTrail(
+  trx: Db,
+  nowMs: number,
+  { trail, resource }: { trail: Trail; resource: Key | Project | null },
+): Promise<void> {
+  await trx
+    .insertInto('audit_entry')
+    .values(auditRow(completed(trail.audit, resource), nowMs))
+    .execute()
+  if (trail.operation !== null) {
+    const { name, verb } = trail.operation
+    await trx
+      .insertInto('operation')
+      .values({ name, verb, create_time: nowMs, resource: JSON.stringify(resource) })
+      .execute()
+  }
+}
+
+/** Only the transaction knows the number of a new project and the resource as it was stored. */
+function completed(entry: AuditEntry, resource: Key | Project | null): AuditEntry {
+  if (resource === null) return entry
+  const number = 'number' in resource ? resource.number : resource.projectNumber
+  return { ...entry, projectNumber: entry.projectNumber ?? number, after: entry.after ?? resource }
+}
+
+/** An audit entry as a row. */
+export function auditRow(entry: AuditEntry, timeMs: number): Insertable<AuditEntryTable> {
+  return {
+    insert_id: entry.insertId,
+    time: timeMs,
+    principal: entry.principal,
+    method_name: entry.methodName,
+    permission: entry.permission,
+    resource_name: entry.resourceName,
+    project_number: entry.projectNumber,
+    caller_ip: entry.callerIp,
+    user_agent: entry.userAgent,
+    request_reason: entry.requestReason,
+    request_id: entry.requestId,
+    request: json(entry.request),
+    before: json(entry.before),
+    after: json(entry.after),
+  }
+}
+
+function json(value: unknown): string {
+  return JSON.stringify(value ?? null)
+}

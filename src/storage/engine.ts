@@ -1,0 +1,162 @@
+/**
+ * The only file that knows which database engine it is. Everything else sees an Engine: Kysely, and the few things in
+ * which SQLite and PostgreSQL differ, as a record of capabilities.
+ */
+import { closeSync, existsSync, openSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
+import type { Expression, RawBuilder } from 'kysely'
+import { Kysely, PostgresDialect, sql } from 'kysely'
+import { DatabaseError } from 'pg'
+import { ConnectionBroken, openPostgresPool } from './postgres-pool.ts'
+import type { Database, Db } from './schema.ts'
+import { NulInText, nodeSqliteDialect } from './sqlite-dialect.ts'
+
+export type EngineChoice =
+  | { readonly kind: 'sqlite'; readonly path: string }
+  | { readonly kind: 'postgres'; readonly url: string }
+
+/** A column to read out of a JSON array: its place in the array is its place in the list. */
+export interface JsonColumn {
+  readonly name: string
+  readonly kind: 'text' | 'bigint'
+}
+
+/** What a failure of the database means. `text`: a text holds U+0000. */
+type Failure = 'unique' | 'unavailable' | 'text' | 'bug'
+
+export interface Engine {
+  readonly db: Kysely<Database>
+  /** Whether other processes may change the same database. */
+  readonly hasPeers: boolean
+  /** The database's clock (the system's where the database has none), epoch ms. */
+  nowMs(db: Db): Promise<number>
+  /** A table `r` from a JSON array of arrays: `position` (from 0) and the columns. */
+  rowsOf(columns: readonly JsonColumn[], json: string): RawBuilder<unknown>
+  /** The expression, compared byte by byte whatever the database's collation. */
+  readonly bytewise: (expression: Expression<string>) => RawBuilder<string>
+  /** Until the transaction ends, nobody else makes or drops tables on demand. */
+  lockSchema(trx: Db): Promise<void>
+  failureOf(error: unknown): Failure
+}
+
+/** Opens the engine for reading and writing. Nothing is written to an existing SQLite file before `db` is used. */
+export function openEngine(choice: EngineChoice): Engine {
+  return choice.kind === 'sqlite' ? openSqlite(choice.path) : openPostgres(choice.url)
+}
+
+/** The database as it is now, opened so that looking cannot change it; null when there is none yet. */
+export function openToInspect(choice: EngineChoice): Kysely<Database> | null {
+  if (choice.kind === 'postgres') {
+    return new Kysely<Database>({ dialect: new PostgresDialect({ pool: openPostgresPool(choice.url) }) })
+  }
+  if (!existsSync(choice.path)) return null
+  const database = new DatabaseSync(choice.path, { readOnly: true, timeout: BUSY_TIMEOUT_MS })
+  return new Kysely<Database>({ dialect: nodeSqliteDialect(database) })
+}
+
+const BUSY_TIMEOUT_MS = 5_000
+/** `jsonb_each` hands out elements that need no second parsing: three times as fast. Since this SQLite. */
+const JSONB_EACH_SINCE = [3, 51]
+
+function openSqlite(path: string): Engine {
+  // SQLite gives its -wal and -shm files the mode of the database file.
+  if (path !== ':memory:') closeSync(openSync(path, 'a', 0o600))
+  const database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true })
+  try {
+    database.exec('pragma journal_mode = wal; pragma synchronous = full')
+  } catch (error) {
+    database.close()
+    throw error
+  }
+  const each = sql.raw(hasJsonbEach(database) ? 'jsonb_each' : 'json_each')
+  return {
+    db: new Kysely<Database>({ dialect: nodeSqliteDialect(database) }),
+    hasPeers: false,
+    nowMs: async () => Date.now(),
+    rowsOf: (columns, json) =>
+      sql`(select key as position, ${sql.join(columns.map(sqliteColumn))} from ${each}(${json})) as r`,
+    bytewise: expression => sql<string>`${expression}`,
+    lockSchema: async () => {},
+    failureOf: sqliteFailure,
+  }
+}
+
+function hasJsonbEach(database: DatabaseSync): boolean {
+  const row = database.prepare('select sqlite_version() as version').get()
+  const [major = 0, minor = 0] = String(row?.['version']).split('.').map(Number)
+  const [sinceMajor = 0, sinceMinor = 0] = JSONB_EACH_SINCE
+  return major > sinceMajor || (major === sinceMajor && minor >= sinceMinor)
+}
+
+function sqliteColumn(column: JsonColumn, place: number): RawBuilder<unknown> {
+  return sql`value ->> ${sql.lit(place)} as ${sql.ref(column.name)}`
+}
+
+const SQLITE_UNIQUE = new Set([1555, 2067])
+/** SQLITE_BUSY, NOMEM, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB (sqlite.org/rescode.html). */
+const SQLITE_UNAVAILABLE = new Set([5, 7, 8, 10, 11, 13, 14, 26])
+
+function sqliteFailure(error: unknown): Failure {
+  if (error instanceof NulInText) return 'text'
+  const code = error instanceof Error && 'errcode' in error ? Number(error.errcode) : 0
+  if (SQLITE_UNIQUE.has(code)) return 'unique'
+  // The low byte is the primary result code.
+  return SQLITE_UNAVAILABLE.has(code & 0xff) ? 'unavailable' : 'bug'
+}
+
+/** Any number that no other program's advisory lock is likely to have. */
+const SCHEMA_LOCK = 7_065_585_820
+
+function openPostgres(url: string): Engine {
+  return {
+    db: new Kysely<Database>({ dialect: new PostgresDialect({ pool: openPostgresPool(url) }) }),
+    hasPeers: true,
+    async nowMs(db) {
+      const clock = sql<{ now: number }>`select (extract(epoch from clock_timestamp()) * 1000)::bigint as now`
+      const { rows } = await clock.execute(db)
+      const [row] = rows
+      if (row === undefined) throw new Error('the clock of the database gave no row')
+      return row.now
+    },
+    rowsOf: (columns, json) =>
+      sql`(select ord - 1 as position, ${sql.join(columns.map(postgresColumn))}
+        from jsonb_array_elements(${json}::jsonb) with ordinality as j(value, ord)) as r`,
+    bytewise: expression => sql<string>`${expression} collate "C"`,
+    lockSchema: async trx => {
+      await sql`select pg_advisory_xact_lock(${sql.lit(SCHEMA_LOCK)})`.execute(trx)
+    },
+    failureOf: postgresFailure,
+  }
+}
+
+function postgresColumn(column: JsonColumn, place: number): RawBuilder<unknown> {
+  const text = sql`(value ->> ${sql.lit(place)})`
+  const value = column.kind === 'bigint' ? sql`${text}::bigint` : text
+  return sql`${value} as ${sql.ref(column.name)}`
+}
+
+/** Where the database is, for people: without credentials. */
+export function placeOf(choice: EngineChoice): string {
+  if (choice.kind === 'sqlite') return choice.path
+  try {
+    const { hostname, port, pathname, searchParams } = new URL(choice.url)
+    const host = hostname === '' ? (searchParams.get('host') ?? 'localhost') : hostname
+    return `${host}:${port === '' ? (searchParams.get('port') ?? '5432') : port}${pathname}`
+  } catch {
+    return 'the address given'
+  }
+}
+
+/**
+ * SQLSTATE classes and codes in which trying again later may succeed: connection, authorization, catalogue, resources,
+ * operator intervention, system, deadlock; then read-only (a standby), idle in transaction, lock not available.
+ */
+const POSTGRES_UNAVAILABLE = /^(?:(?:08|28|3D|40|53|57|58)...|25006|25P03|55P03)$/
+
+function postgresFailure(error: unknown): Failure {
+  if (error instanceof ConnectionBroken) return 'unavailable'
+  if (!(error instanceof DatabaseError)) return 'bug'
+  if (error.code === '23505') return 'unique'
+  if (error.code === '22021') return 'text'
+  return POSTGRES_UNAVAILABLE.test(error.code ?? '') ? 'unavailable' : 'bug'
+}

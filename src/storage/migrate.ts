@@ -1,0 +1,39 @@
+/** Brings a database to the tables this program knows. Forward only; one node at a time; each migration wholly or not. */
+import type { Kysely } from 'kysely'
+import type { Migration } from 'kysely/migration'
+import { DEFAULT_MIGRATION_TABLE, Migrator } from 'kysely/migration'
+import { sql } from 'kysely'
+import { ApiError } from '../domain/error.ts'
+import { init } from './migrations/0001-init.ts'
+import type { Database } from './schema.ts'
+
+/** In the order of their names, which is the order in which they run. */
+const MIGRATIONS: Readonly<Record<string, Migration>> = {
+  '0001-init': init,
+}
+
+/** STATE_CONFLICT when the database was written by a newer program. Reads only. */
+export async function refuseNewer(db: Kysely<Database>): Promise<void> {
+  const tables = await db.introspection.getTables({ withInternalKyselyTables: true })
+  if (!tables.some(table => table.name === DEFAULT_MIGRATION_TABLE)) return
+  const { rows } = await sql<{
+    name: string
+  }>`select name from ${sql.table(DEFAULT_MIGRATION_TABLE)}`.execute(db)
+  const unknown = rows.map(row => row.name).filter(name => !Object.hasOwn(MIGRATIONS, name))
+  const found = unknown.sort().at(-1)
+  if (found === undefined) return
+  const newest = Object.keys(MIGRATIONS).sort().at(-1)
+  throw new ApiError(
+    'STATE_CONFLICT',
+    `The database is at version ${found}; this Pollux knows versions up to ${newest}. Databases only go forward: ` +
+      'run the newer Pollux that wrote it, or restore a backup from before the upgrade. Nothing was changed.',
+  )
+}
+
+/** Runs what has not run yet. */
+export async function migrate(db: Kysely<Database>): Promise<void> {
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } })
+  const { error } = await migrator.migrateToLatest()
+  if (error instanceof Error) throw error
+  if (error !== undefined) throw new Error('a migration failed', { cause: error })
+}

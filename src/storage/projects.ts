@@ -1,0 +1,229 @@
+/** Projects. Every rule that must hold under races stands in the WHERE of the statement that would break it. */
+import { randomBytes, randomInt } from 'node:crypto'
+import type { Selectable, SelectQueryBuilder } from 'kysely'
+import type { AuditEntry } from '../domain/audit.ts'
+import { ApiError } from '../domain/error.ts'
+import type { Project } from '../domain/project.ts'
+import { ORGANIZATION } from '../domain/project.ts'
+import type { Committer } from './commit.ts'
+import { decodeCursor, pageOf } from './cursor.ts'
+import type { Engine } from './engine.ts'
+import type { Database, Db, ProjectTable } from './schema.ts'
+import type {
+  OperationDraft,
+  Page,
+  PageRequest,
+  ProjectDraft,
+  ProjectPatch,
+  ProjectStore,
+  Target,
+} from './storage.ts'
+
+const NUMBER_MIN = 100_000_000_000
+const NUMBER_END = 1_000_000_000_000
+const NUMBER_ATTEMPTS_MAX = 5
+
+/** A fresh etag in the form Google's have: weak, 16 random bytes. */
+export function newEtag(): string {
+  return `W/"${randomBytes(16).toString('base64')}"`
+}
+
+/** The resource a row stands for. */
+export function projectOf(row: Selectable<ProjectTable>): Project {
+  return {
+    number: row.number,
+    projectId: row.project_id,
+    displayName: row.display_name,
+    parent: ORGANIZATION,
+    labels: JSON.parse(row.labels) as Project['labels'],
+    etag: row.etag,
+    createTimeMs: row.create_time,
+    updateTimeMs: row.update_time,
+    deleteTimeMs: row.delete_time,
+    modelAliases: JSON.parse(row.model_aliases) as Project['modelAliases'],
+  }
+}
+
+function selectProjects(db: Db): SelectQueryBuilder<Database, 'project', Selectable<ProjectTable>> {
+  return db.selectFrom('project').selectAll().where('purge_time', 'is', null)
+}
+
+/** The row of a project by its number, live or deleted. RESOURCE_NOT_FOUND. */
+export async function requireProject(db: Db, number: string): Promise<Selectable<ProjectTable>> {
+  const row = await selectProjects(db).where('number', '=', number).executeTakeFirst()
+  if (row === undefined) {
+    throw new ApiError(
+      'RESOURCE_NOT_FOUND',
+      `Project projects/${number} does not exist or was purged. List the projects to see which there are.`,
+    )
+  }
+  return row
+}
+
+/** ETAG_MISMATCH unless the caller gave no etag or the current one. */
+export function requireEtag(name: string, current: string, given: string | null): void {
+  if (given === null || given === current) return
+  throw new ApiError(
+    'ETAG_MISMATCH',
+    `${name} was changed since it was read: the etag sent is not the current one. Read it again, apply your ` +
+      'change to what you find, and send its new etag.',
+  )
+}
+
+export class Projects implements ProjectStore {
+  readonly #engine: Engine
+  readonly #committer: Committer
+
+  constructor(engine: Engine, committer: Committer) {
+    this.#engine = engine
+    this.#committer = committer
+  }
+
+  async create(draft: ProjectDraft, audit: AuditEntry, operation: OperationDraft | null): Promise<Project> {
+    return await this.#committer.commit({ audit, operation }, async (trx, nowMs) => {
+      const resource = projectOf(await insertProject(trx, draft, nowMs))
+      return {
+        result: resource,
+        changes: [{ kind: 'project', projectNumber: resource.number }],
+        resource,
+      }
+    })
+  }
+
+  async find(idOrNumber: string): Promise<Project | null> {
+    const column = /^[0-9]/.test(idOrNumber) ? 'number' : 'project_id'
+    const row = await selectProjects(this.#engine.db).where(column, '=', idOrNumber).executeTakeFirst()
+    return row === undefined ? null : projectOf(row)
+  }
+
+  async list(query: { readonly showDeleted: boolean } & PageRequest): Promise<Page<Project>> {
+    const scope = ['projects', String(query.showDeleted)]
+    const after = decodeCursor(query.cursor, scope, ['string', 'string'])
+    let rows = selectProjects(this.#engine.db)
+    if (!query.showDeleted) rows = rows.where('delete_time', 'is', null)
+    if (after !== null) {
+      const [name = '', number = ''] = after.map(String)
+      rows = rows.where(row => {
+        const displayName = this.#engine.bytewise(row.ref('display_name'))
+        return row.or([
+          row(displayName, '>', name),
+          row.and([row('display_name', '=', name), row('number', '>', number)]),
+        ])
+      })
+    }
+    const found = await rows
+      .orderBy(row => this.#engine.bytewise(row.ref('display_name')))
+      .orderBy('number')
+      .limit(query.limit + 1)
+      .execute()
+    return pageOf(found, query.limit, {
+      scope,
+      keyOf: row => [row.display_name, row.number],
+      item: projectOf,
+    })
+  }
+
+  async update(
+    target: Target,
+    patch: ProjectPatch,
+    audit: AuditEntry,
+    operation: OperationDraft | null,
+  ): Promise<Project> {
+    const { displayName, labels, modelAliases } = patch
+    return await this.#change(
+      { ...target, live: true, verb: 'updated' },
+      {
+        ...(displayName === undefined ? {} : { display_name: displayName }),
+        ...(labels === undefined ? {} : { labels: JSON.stringify(labels) }),
+        ...(modelAliases === undefined ? {} : { model_aliases: JSON.stringify(modelAliases) }),
+      },
+      { audit, operation },
+    )
+  }
+
+  async delete(target: Target, audit: AuditEntry, operation: OperationDraft | null): Promise<Project> {
+    return await this.#change({ ...target, live: true, verb: 'deleted' }, 'delete', { audit, operation })
+  }
+
+  async undelete(target: Target, audit: AuditEntry, operation: OperationDraft | null): Promise<Project> {
+    return await this.#change({ ...target, live: false, verb: 'undeleted' }, 'undelete', { audit, operation })
+  }
+
+  /** Changes a project that is live (or, if `live` is false, deleted) and has the etag given, if one was. */
+  async #change(
+    target: Target & { readonly live: boolean; readonly verb: string },
+    change: Partial<Selectable<ProjectTable>> | 'delete' | 'undelete',
+    trail: { readonly audit: AuditEntry; readonly operation: OperationDraft | null },
+  ): Promise<Project> {
+    const { id, etag, live } = target
+    return await this.#committer.commit(trail, async (trx, nowMs) => {
+      const columns =
+        typeof change === 'object' ? change : { delete_time: change === 'delete' ? nowMs : null }
+      let update = trx
+        .updateTable('project')
+        .set({ ...columns, etag: newEtag(), update_time: nowMs })
+        .where('number', '=', id)
+        .where('purge_time', 'is', null)
+        .where('delete_time', live ? 'is' : 'is not', null)
+      if (etag !== null) update = update.where('etag', '=', etag)
+      const row = await update.returningAll().executeTakeFirst()
+      if (row === undefined) throw await refusal(trx, target)
+      const resource = projectOf(row)
+      return { result: resource, changes: [{ kind: 'project', projectNumber: id }], resource }
+    })
+  }
+}
+
+async function insertProject(trx: Db, draft: ProjectDraft, nowMs: number): Promise<Selectable<ProjectTable>> {
+  for (let attempt = 0; attempt < NUMBER_ATTEMPTS_MAX; attempt += 1) {
+    const row = await trx
+      .insertInto('project')
+      .values({
+        number: String(randomInt(NUMBER_MIN, NUMBER_END)),
+        project_id: draft.projectId,
+        display_name: draft.displayName,
+        labels: JSON.stringify(draft.labels),
+        model_aliases: JSON.stringify(draft.modelAliases),
+        etag: newEtag(),
+        live_keys: 0,
+        create_time: nowMs,
+        update_time: nowMs,
+        delete_time: null,
+        purge_time: null,
+      })
+      .onConflict(conflict => conflict.doNothing())
+      .returningAll()
+      .executeTakeFirst()
+    if (row !== undefined) return row
+    const taken = await trx
+      .selectFrom('project')
+      .select('number')
+      .where('project_id', '=', draft.projectId)
+      .executeTakeFirst()
+    if (taken !== undefined) {
+      throw new ApiError(
+        'ALREADY_EXISTS',
+        `The project id ${draft.projectId} is or was in use. Project ids are never given twice, not even after ` +
+          'deletion: choose another one.',
+      )
+    }
+  }
+  throw new Error('every random project number drawn was taken')
+}
+
+/** Why the conditional statement found nothing to change. */
+async function refusal(
+  trx: Db,
+  target: Target & { readonly live: boolean; readonly verb: string },
+): Promise<Error> {
+  const row = await requireProject(trx, target.id)
+  const name = `Project projects/${row.project_id}`
+  if ((row.delete_time === null) !== target.live) {
+    const [state, advice] = target.live
+      ? ['is deleted', 'Undelete it first.']
+      : ['is not deleted', 'There is nothing to do.']
+    return new ApiError('STATE_CONFLICT', `${name} ${state}, so it cannot be ${target.verb}. ${advice}`)
+  }
+  requireEtag(name, row.etag, target.etag)
+  return new ApiError('STATE_CONFLICT', `${name} was changed by somebody else just now. Try again.`)
+}

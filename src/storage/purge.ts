@@ -1,0 +1,33 @@
+/** What removes deleted keys and projects for good. */
+import type { Db } from './schema.ts'
+
+/** Keys first, then projects with every key they still have. Returns how many keys and projects went. */
+export async function purgeDeleted(trx: Db, deletedBeforeMs: number, nowMs: number): Promise<number> {
+  const projects = await trx
+    .updateTable('project')
+    .set({ purge_time: nowMs, display_name: '', labels: '{}', model_aliases: '{}', live_keys: 0 })
+    .where('delete_time', '<', deletedBeforeMs)
+    .where('purge_time', 'is', null)
+    .returning('number')
+    .execute()
+  const keys = await trx
+    .deleteFrom('key')
+    .where(key =>
+      key.or([
+        key('delete_time', '<', deletedBeforeMs),
+        key(
+          'project_number',
+          'in',
+          key.selectFrom('project').select('number').where('purge_time', 'is not', null),
+        ),
+      ]),
+    )
+    .returning('uid')
+    .execute()
+  if (keys.length === 0) return projects.length
+  await trx
+    .deleteFrom('key_use')
+    .where(use => use.not(use.exists(use.selectFrom('key').select('uid').whereRef('uid', '=', 'key_uid'))))
+    .execute()
+  return projects.length + keys.length
+}

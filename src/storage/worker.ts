@@ -1,0 +1,199 @@
+/** The storage thread: owns the data folder and the database, answers calls, folds usage once a second. */
+import { dirname, resolve } from 'node:path'
+import { parentPort, workerData } from 'node:worker_threads'
+import type { Kysely } from 'kysely'
+import { sql } from 'kysely'
+import type { ApiError } from '../domain/error.ts'
+import type { UsageQuery } from '../domain/usage.ts'
+import type { AppendBatch } from './append-queue.ts'
+import { AuditTrail } from './audit-trail.ts'
+import { Committer } from './commit.ts'
+import type { Engine, EngineChoice } from './engine.ts'
+import { openEngine, openToInspect, placeOf } from './engine.ts'
+import { toApiError, toOpenError } from './failure.ts'
+import { Keys } from './keys.ts'
+import type { FolderLock } from './lock.ts'
+import { lockFolder, nodeIdOf } from './lock.ts'
+import { migrate, refuseNewer } from './migrate.ts'
+import { Operations } from './operations.ts'
+import { Projects } from './projects.ts'
+import type { ErrorMessage, EventMessage } from './remote.ts'
+import { answerCalls, encodeError } from './remote.ts'
+import { Rollup } from './rollup.ts'
+import type { Database } from './schema.ts'
+import type { AuditStore, Change, KeyStore, OperationStore, ProjectStore, TokenStore } from './storage.ts'
+import { Tokens } from './tokens.ts'
+import { UsageLog } from './usage-log.ts'
+import { reportUsage } from './usage-report.ts'
+
+/** What the thread is started with. */
+export interface StorageThreadOptions {
+  readonly engine: EngineChoice
+  readonly dataDir: string
+}
+
+/** What the thread says on its own account. */
+export type StorageEvent =
+  | { readonly kind: 'open'; readonly hasPeers: boolean }
+  | { readonly kind: 'refused'; readonly error: ErrorMessage }
+  | { readonly kind: 'change'; readonly change: Change }
+  | { readonly kind: 'jobFailed'; readonly error: ErrorMessage }
+
+/** Usage as the near side calls it: appends come in batches (append-queue.ts). */
+export interface UsageRemote {
+  append(batches: readonly AppendBatch[]): Promise<void>
+  report(query: UsageQuery): ReturnType<typeof reportUsage>
+  recent: UsageLog['recent']
+}
+
+/** The store as a whole. */
+export interface StoreRemote {
+  ping(): Promise<void>
+  nowMs(): Promise<number>
+  /** Looks for changes of other processes. */
+  poll(): Promise<void>
+  close(): Promise<void>
+}
+
+/** What the thread answers for. */
+export interface StorageObjects {
+  readonly projects: ProjectStore
+  readonly keys: KeyStore
+  readonly tokens: TokenStore
+  readonly operations: OperationStore
+  readonly audit: AuditStore
+  readonly usage: UsageRemote
+  readonly store: StoreRemote
+}
+
+const FOLD_EVERY_MS = 1_000
+/** Every how many folds the records of other nodes are looked at as well: one of them may have died. */
+const FOLD_ALL_EVERY = 10
+
+const port = parentPort
+if (port === null) throw new Error('storage/worker.ts runs as a thread only')
+
+function emit(event: StorageEvent): void {
+  port?.postMessage({ event } satisfies EventMessage<StorageEvent>)
+}
+
+function lockFolders({ engine, dataDir }: StorageThreadOptions): FolderLock {
+  const locks = [lockFolder(dataDir)]
+  // The database may lie elsewhere; then its own folder has one owner as well.
+  if (engine.kind === 'sqlite' && engine.path !== ':memory:') {
+    const folder = dirname(resolve(engine.path))
+    if (folder !== resolve(dataDir)) locks.push(lockFolder(folder))
+  }
+  return { release: () => locks.forEach(lock => lock.release()) }
+}
+
+async function inspect(found: Kysely<Database>): Promise<void> {
+  try {
+    await refuseNewer(found)
+  } finally {
+    await found.destroy()
+  }
+}
+
+async function openDatabase(choice: EngineChoice): Promise<Engine> {
+  const place = placeOf(choice)
+  let engine: Engine | null = null
+  try {
+    const found = openToInspect(choice)
+    if (found !== null) await inspect(found)
+    engine = openEngine(choice)
+    await migrate(engine.db)
+    return engine
+  } catch (error) {
+    await engine?.db.destroy()
+    throw toOpenError(error, place)
+  }
+}
+
+/** Runs a job again and again, `everyMs` after it ended. Gives back what stops it. */
+function repeat(job: (run: number) => Promise<void>, everyMs: number): () => Promise<void> {
+  let stopped = false
+  let running: Promise<void> = Promise.resolve()
+  let timer: NodeJS.Timeout
+  const once = async (run: number): Promise<void> => {
+    await job(run)
+    if (!stopped) timer = setTimeout(start, everyMs, run + 1)
+  }
+  const start = (run: number): void => {
+    running = once(run)
+  }
+  start(0)
+  return async () => {
+    stopped = true
+    clearTimeout(timer)
+    await running
+  }
+}
+
+async function serve(options: StorageThreadOptions): Promise<void> {
+  const lock = lockFolders(options)
+  const nodeId = nodeIdOf(options.dataDir)
+  const engine = await openDatabase(options.engine)
+  const translate = (error: unknown): ApiError => toApiError(error, engine)
+  const committer = new Committer(engine, change => emit({ kind: 'change', change }))
+  const rollup = new Rollup(engine, nodeId)
+  await rollup.begin()
+  const log = new UsageLog(engine, nodeId, block => rollup.touch(block))
+  // From here on nothing another process does is missed.
+  if (engine.hasPeers) await committer.poll()
+  const stopFolding = repeat(async run => {
+    try {
+      await (run % FOLD_ALL_EVERY === 0 ? rollup.all() : rollup.own())
+    } catch (error) {
+      emit({ kind: 'jobFailed', error: encodeError(translate(error)) })
+    }
+  }, FOLD_EVERY_MS)
+  const objects: StorageObjects = {
+    projects: new Projects(engine, committer),
+    keys: new Keys(engine, committer, rollup),
+    tokens: new Tokens(engine, committer),
+    operations: new Operations(engine),
+    audit: new AuditTrail(engine),
+    usage: usageObject(engine, rollup, log),
+    store: storeObject(engine, committer, async () => {
+      await stopFolding()
+      await engine.db.destroy()
+      lock.release()
+    }),
+  }
+  if (port !== null) answerCalls(port, { ...objects }, translate)
+  emit({ kind: 'open', hasPeers: engine.hasPeers })
+}
+
+function usageObject(engine: Engine, rollup: Rollup, log: UsageLog): UsageRemote {
+  return {
+    append: batches => log.append(batches),
+    async report(query) {
+      await rollup.own()
+      return await reportUsage(engine, query)
+    },
+    recent: query => log.recent(query),
+  }
+}
+
+function storeObject(engine: Engine, committer: Committer, release: () => Promise<void>): StoreRemote {
+  return {
+    async ping() {
+      await sql`select 1`.execute(engine.db)
+    },
+    nowMs: () => engine.nowMs(engine.db),
+    poll: () => committer.poll(),
+    async close() {
+      await release()
+      // The answer still goes out; then nothing keeps the thread alive.
+      setImmediate(() => port?.close())
+    },
+  }
+}
+
+const options = workerData as StorageThreadOptions
+try {
+  await serve(options)
+} catch (error) {
+  emit({ kind: 'refused', error: encodeError(toOpenError(error, placeOf(options.engine))) })
+}

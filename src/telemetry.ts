@@ -1,0 +1,143 @@
+/** What operators can watch: logs on standard error, metrics for Prometheus. One function per event; none takes a key. */
+import pino, { type Logger } from 'pino'
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+import type { Config } from './config.ts'
+import type { ApiError } from './domain/error.ts'
+import type { GatewayEvents } from './gateway/call.ts'
+
+export interface Telemetry {
+  readonly log: Logger
+  readonly gateway: GatewayEvents
+  /** The metrics in Prometheus' text format. */
+  metrics(): Promise<string>
+  /** Numbers that are read when the metrics are. */
+  watch(gauges: { openCalls: () => number; bodyBytes: () => number; ledgerUp: () => boolean }): void
+  /** A failure that was answered with 5xx outside a call. */
+  requestFailed(error: ApiError, requestId: string): void
+}
+
+/** What keys and tokens look like, ours and Google's, and where they stand in a URL. The last fence before a log line. */
+const KEY_LIKE =
+  /plx_(?:pat_)?[0-9A-Za-z]{36}|AIza[\w-]{20,}|AQ\.[\w-]{10,}|ya29\.[\w-]+|(?<=[?&](?:key|access_token)=)[^&\s"]+/g
+
+/** Takes everything that looks like a key out of a line. */
+export function scrubKeys(line: string): string {
+  return line.replace(KEY_LIKE, '[redacted]')
+}
+
+const LATENCY_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
+
+export function createTelemetry(config: Pick<Config, 'logLevel'>): Telemetry {
+  const log = pino(
+    { level: config.logLevel, base: null, hooks: { streamWrite: scrubKeys }, serializers: { err: describe } },
+    pino.destination({ dest: 2, sync: true }),
+  )
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const registers = [registry]
+  const calls = new Counter({
+    name: 'pollux_calls_total',
+    help: 'Calls that were let in, by how they ended.',
+    labelNames: ['method', 'outcome', 'http_status'] as const,
+    registers,
+  })
+  const tokens = new Counter({
+    name: 'pollux_tokens_total',
+    help: 'Tokens of settled calls.',
+    labelNames: ['kind'] as const,
+    registers,
+  })
+  const duration = new Histogram({
+    name: 'pollux_call_duration_seconds',
+    help: 'From the arrival of a call to its settlement.',
+    labelNames: ['method'] as const,
+    buckets: LATENCY_BUCKETS_SECONDS,
+    registers,
+  })
+  const refused = new Counter({
+    name: 'pollux_calls_refused_total',
+    help: 'Calls answered with an error of this gateway, by reason.',
+    labelNames: ['reason'] as const,
+    registers,
+  })
+  const upstreamFailures = new Counter({
+    name: 'pollux_upstream_failures_total',
+    help: 'Calls that the upstream did not answer whole, by reason.',
+    labelNames: ['reason'] as const,
+    registers,
+  })
+  const credentialRefusals = new Counter({
+    name: 'pollux_upstream_credential_refused_total',
+    help: "Replies in which the upstream refused the gateway's own credential. Should stay 0.",
+    labelNames: ['reason'] as const,
+    registers,
+  })
+  const usageLost = new Counter({
+    name: 'pollux_usage_not_durable_total',
+    help: 'Usage records that only the log holds, since storage was away too long. Should stay 0.',
+    registers,
+  })
+  const gateway: GatewayEvents = {
+    callRefused(error, call) {
+      refused.inc({ reason: error.reason })
+      if (error.httpStatus >= 500) log.warn({ requestId: call.id, err: error }, 'call failed')
+      else log.debug({ requestId: call.id, reason: error.reason }, 'call refused')
+    },
+    callSettled(record) {
+      calls.inc({ method: record.method, outcome: record.outcome, http_status: record.httpStatus })
+      duration.observe({ method: record.method }, record.durationMs / 1000)
+      const { usage } = record
+      if (usage.totalTokens === 0) return
+      tokens.inc({ kind: 'prompt' }, usage.promptTokens)
+      tokens.inc({ kind: 'cached' }, usage.cachedTokens)
+      tokens.inc({ kind: 'tool_use_prompt' }, usage.toolUsePromptTokens)
+      tokens.inc({ kind: 'candidates' }, usage.candidatesTokens)
+      tokens.inc({ kind: 'thoughts' }, usage.thoughtsTokens)
+    },
+    upstreamCredentialRefused({ callId, httpStatus, reason }) {
+      credentialRefusals.inc({ reason })
+      log.error(
+        { requestId: callId, httpStatus, reason },
+        'the upstream refused our credential: check GOOGLE_API_KEY or GEMINI_API_KEY, its restrictions and its billing',
+      )
+    },
+    upstreamFailed(error) {
+      upstreamFailures.inc({ reason: error.reason })
+    },
+    usageNotDurable(record, cause) {
+      usageLost.inc()
+      log.error({ record, err: cause }, 'a usage record could not be stored: this line is its only copy')
+    },
+  }
+  return {
+    log,
+    gateway,
+    metrics: () => registry.metrics(),
+    watch(gauges) {
+      const gauge = (name: string, help: string, read: () => number): void => {
+        new Gauge({
+          name,
+          help,
+          registers,
+          collect() {
+            this.set(read())
+          },
+        })
+      }
+      gauge('pollux_open_calls', 'Calls let in and not yet settled.', gauges.openCalls)
+      gauge('pollux_request_body_bytes', 'Bytes of request bodies in memory.', gauges.bodyBytes)
+      gauge('pollux_ledger_up', '1 while usage can be made durable.', () => (gauges.ledgerUp() ? 1 : 0))
+    },
+    requestFailed(error, requestId) {
+      log.error({ requestId, err: error }, 'request failed')
+    },
+  }
+}
+
+/** An error with its private causes: for the log only. */
+function describe(thrown: unknown): unknown {
+  if (!(thrown instanceof Error)) return String(thrown)
+  const { name, message, stack, cause } = thrown
+  const reason = 'reason' in thrown ? { reason: thrown.reason } : {}
+  return { name, ...reason, message, stack, ...(cause === undefined ? {} : { cause: describe(cause) }) }
+}

@@ -1,0 +1,90 @@
+/** A management plane on a real socket over a real SQLite file, for the suites that drive it. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { randomUUID } from 'node:crypto'
+import { type Client, createClient } from '../src/contract/client.ts'
+import { createControl } from '../src/control/server.ts'
+import { digestOf } from '../src/domain/digest.ts'
+import { noteFacts } from '../src/http/facts.ts'
+import { openStorage } from '../src/storage/open.ts'
+import type { Storage } from '../src/storage/storage.ts'
+
+export const ADMIN_TOKEN = 'admin-token-of-the-test-suites-0123456789'
+
+export interface Management {
+  readonly origin: string
+  readonly port: number
+  readonly storage: Storage
+  readonly client: Client
+  /** Every failure that was logged. */
+  readonly logged: unknown[]
+  /** Moves the clock of the management plane. */
+  advance(ms: number): void
+  request(method: string, path: string, init?: RequestInit): Promise<Answer>
+  close(): Promise<void>
+}
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+  // oxlint-disable-next-line typescript/no-explicit-any -- a test reads whatever the wire brought
+  readonly json: any
+}
+
+const METRICS = () => Promise.resolve('pollux_up 1\n')
+
+export async function startManagement(metrics: () => Promise<string> = METRICS): Promise<Management> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'pollux-control-'))
+  const storage = await openStorage({ engine: { kind: 'sqlite', path: join(dataDir, 'pollux.db') }, dataDir })
+  const logged: unknown[] = []
+  let aheadMs = 0
+  const control = await createControl({
+    storage,
+    adminTokenDigest: digestOf(ADMIN_TOKEN),
+    metrics,
+    log: { info: () => {}, error: (fields, message) => void logged.push({ ...fields, message }) },
+    now: () => Date.now() + aheadMs,
+  })
+  const server = createServer((request, response) => {
+    noteFacts(request, { requestId: randomUUID(), clientAddress: '203.0.113.9' })
+    control.handle(request, response)
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const origin = `http://127.0.0.1:${port}`
+  return {
+    origin,
+    port,
+    storage,
+    logged,
+    client: createClient({ baseUrl: origin, token: ADMIN_TOKEN }),
+    advance: ms => void (aheadMs += ms),
+    request: (method, path, init = {}) => ask(`${origin}${path}`, { method, ...init }),
+    async close() {
+      server.closeAllConnections()
+      await new Promise(resolve => server.close(resolve))
+      await control.close()
+      await storage.close()
+      await rm(dataDir, { recursive: true, force: true })
+    },
+  }
+}
+
+/** With the admin token unless `init.headers` says otherwise; a string body is sent as JSON. */
+async function ask(url: string, init: RequestInit): Promise<Answer> {
+  const headers: Record<string, string> = { authorization: `Bearer ${ADMIN_TOKEN}` }
+  if (init.body !== undefined) headers['content-type'] = 'application/json'
+  const response = await fetch(url, { headers, ...init })
+  const text = await response.text()
+  const isJson = response.headers.get('content-type')?.startsWith('application/json') ?? false
+  return {
+    status: response.status,
+    headers: response.headers,
+    text,
+    json: isJson && text !== '' ? JSON.parse(text) : null,
+  }
+}

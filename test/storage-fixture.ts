@@ -1,0 +1,197 @@
+/** Storages on either engine, in temporary folders, and things to put into them. */
+import { spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { afterAll, describe } from 'vitest'
+import type { AuditEntry } from '../src/domain/audit.ts'
+import { ApiError } from '../src/domain/error.ts'
+import type { Project } from '../src/domain/project.ts'
+import type { UsageRecord } from '../src/domain/usage.ts'
+import { NO_USAGE } from '../src/domain/usage.ts'
+import type { EngineChoice } from '../src/storage/engine.ts'
+import { openStorage } from '../src/storage/open.ts'
+import type { KeyDraft, Storage } from '../src/storage/storage.ts'
+import type { TestPostgres } from './postgres.ts'
+import { startPostgres } from './postgres.ts'
+
+/** Where a storage lives: opening it twice finds the same facts. */
+export interface Place {
+  readonly engine: EngineChoice
+  readonly dataDir: string
+}
+
+export interface EngineUnderTest {
+  readonly kind: EngineChoice['kind']
+  /** A fresh folder and, in it or beside it, an empty database. */
+  place(): Promise<Place>
+  /** Opens a storage (in a fresh place, if none is given) that is closed after the file's tests. */
+  open(place?: Place): Promise<Storage>
+}
+
+const folder = await mkdtemp(join(tmpdir(), 'pollux-storage-'))
+const server = await startPostgres()
+const opened: Storage[] = []
+let places = 0
+
+afterAll(async () => {
+  await Promise.all(opened.map(storage => storage.close()))
+  if (!('skip' in server)) await server.stop()
+  await rm(folder, { recursive: true, force: true })
+})
+
+/** The PostgreSQL server of this test file; a failure when there is none. */
+export function postgres(): TestPostgres {
+  if ('skip' in server) throw new Error(server.skip)
+  return server
+}
+
+export const postgresMissing: string | null = 'skip' in server ? server.skip : null
+
+function underTest(kind: EngineChoice['kind']): EngineUnderTest {
+  const place = async (): Promise<Place> => {
+    places += 1
+    const dataDir = join(folder, `data-${places}`)
+    const engine: EngineChoice =
+      kind === 'sqlite' ? { kind, path: join(dataDir, 'pollux.db') } : { kind, url: await postgres().url() }
+    return { engine, dataDir }
+  }
+  return {
+    kind,
+    place,
+    async open(at) {
+      const storage = await openStorage(at ?? (await place()))
+      opened.push(storage)
+      return storage
+    },
+  }
+}
+
+/** A folder name that nothing exists at. */
+export function freshFolder(): string {
+  places += 1
+  return join(folder, `data-${places}`)
+}
+
+/** The same tests on SQLite and on PostgreSQL. */
+export function describeOnBothEngines(what: string, tests: (engine: EngineUnderTest) => void): void {
+  describe(`${what} on SQLite`, () => tests(underTest('sqlite')))
+  describeOnPostgres(what, tests)
+}
+
+/** Tests of what only several processes on one database can meet. */
+export function describeOnPostgres(what: string, tests: (engine: EngineUnderTest) => void): void {
+  const name = `${what} on PostgreSQL`
+  if (postgresMissing === null) describe(name, () => tests(underTest('postgres')))
+  else describe.skip(`${name}: ${postgresMissing}`, () => tests(underTest('postgres')))
+}
+
+export function auditEntry(part: Partial<AuditEntry> = {}): AuditEntry {
+  return {
+    insertId: randomUUID(),
+    principal: 'tokens/admin',
+    methodName: 'google.api.apikeys.v2.ApiKeys.CreateKey',
+    permission: 'apikeys.keys.create',
+    resourceName: 'projects/-/locations/global/keys/-',
+    projectNumber: null,
+    callerIp: '127.0.0.1',
+    userAgent: null,
+    requestReason: null,
+    requestId: 'request',
+    request: {},
+    before: null,
+    after: null,
+    ...part,
+  }
+}
+
+let ids = 0
+
+export async function createProject(
+  storage: Storage,
+  part: Partial<{ projectId: string; displayName: string }> = {},
+): Promise<Project> {
+  ids += 1
+  const draft = { projectId: `project-${ids}`, displayName: '', labels: {}, modelAliases: {}, ...part }
+  return await storage.projects.create(draft, auditEntry(), null)
+}
+
+export function keyDraft(projectNumber: string, part: Partial<KeyDraft> = {}): KeyDraft {
+  const uid = randomUUID()
+  return {
+    projectNumber,
+    keyId: null,
+    uid,
+    digest: `digest of ${uid}`,
+    displayName: 'a key',
+    annotations: {},
+    restrictions: null,
+    expireTimeMs: null,
+    allowedModels: null,
+    allowedTools: null,
+    environment: null,
+    maskedKeyString: 'plx_…abcd',
+    ...part,
+  }
+}
+
+export function usageRecord(part: Partial<UsageRecord> = {}): UsageRecord {
+  ids += 1
+  return {
+    callId: `call-${ids}`,
+    startTimeMs: Date.UTC(2026, 10, 21, 12),
+    durationMs: 250,
+    firstByteMs: null,
+    projectNumber: '415104041262',
+    keyUid: 'key-1',
+    method: 'GenerateContent',
+    model: 'gemini-2.5-flash',
+    modelVersion: null,
+    outcome: 'posted',
+    httpStatus: 200,
+    usage: NO_USAGE,
+    requestBytes: 10,
+    responseBytes: 20,
+    ...part,
+  }
+}
+
+/** The error a promise rejects with; a failure when it resolves. */
+export async function refusal(promise: Promise<unknown>): Promise<ApiError> {
+  const error: unknown = await promise.then(
+    () => new Error('it was not refused'),
+    (error: unknown) => error,
+  )
+  if (!(error instanceof ApiError)) throw error
+  return error
+}
+
+/** Its reason. */
+export async function reasonOf(promise: Promise<unknown>): Promise<string> {
+  return (await refusal(promise)).reason
+}
+
+/** A process of storage-child.ts, with the first line it printed. */
+export async function startChild(
+  order: { readonly mode: 'open' | 'append'; readonly place: Place } & Readonly<Record<string, unknown>>,
+  identity: { readonly uid?: number; readonly gid?: number } = {},
+): Promise<{ readonly said: string; kill(): Promise<void> }> {
+  const script = fileURLToPath(new URL('./storage-child.ts', import.meta.url))
+  const child = spawn(process.execPath, [script, JSON.stringify(order)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    ...identity,
+  })
+  const exited = once(child, 'exit')
+  const [said] = (await once(createInterface({ input: child.stdout }), 'line')) as [string]
+  return {
+    said,
+    async kill() {
+      child.kill('SIGKILL')
+      await exited
+    },
+  }
+}
