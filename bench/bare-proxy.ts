@@ -17,6 +17,7 @@ const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) =>
         body,
       },
       {
+        onRequestStart() {},
         onResponseStart(_controller, status, headers) {
           response.writeHead(status, {
             'content-type': String(headers['content-type']),

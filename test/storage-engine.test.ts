@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
+import type { ApiError } from '../src/domain/error.ts'
 import { openEngine } from '../src/storage/engine.ts'
 import { openStorage } from '../src/storage/open.ts'
 import type { Change } from '../src/storage/storage.ts'
@@ -178,6 +179,21 @@ test.each([
   expect(String(error.cause)).not.toContain('s3cret')
 })
 
+describeOnPostgres('a burst of changes to one project', engine => {
+  test('is worked off, and keeps no usage waiting', async () => {
+    const storage = await engine.open()
+    const project = await createProject(storage)
+    const order: string[] = []
+    const changes = Promise.all(
+      Array.from({ length: 250 }, () => storage.keys.create(keyDraft(project.number), auditEntry(), null)),
+    ).then(() => order.push('changes'))
+    await storage.usage.append(usageRecord())
+    order.push('usage')
+    await changes
+    expect(order).toEqual(['usage', 'changes'])
+  })
+})
+
 describeOnPostgres('several nodes', engine => {
   test('may start at once on an empty database', async () => {
     const { engine: choice } = await engine.place()
@@ -215,7 +231,11 @@ describeOnPostgres('several nodes', engine => {
   })
 
   test('an outage is STORAGE_UNAVAILABLE, freshness stands still, and service is back within two seconds', async () => {
-    const storage = await engine.open()
+    const failures: ApiError[] = []
+    const storage = await openStorage({
+      ...(await engine.place()),
+      onFailure: error => failures.push(error),
+    })
     const project = await createProject(storage)
     const server = await postgres().crash()
     const calls = [
@@ -233,6 +253,9 @@ describeOnPostgres('several nodes', engine => {
       .toEqual(project)
     await storage.usage.append(usageRecord())
     await expect.poll(() => storage.freshAsOfMs(), { timeout: 2_000 }).toBeGreaterThan(downMs)
+    expect(failures.length).toBeLessThanOrEqual(2)
+    for (const failure of failures) expect(failure.reason).toBe('STORAGE_UNAVAILABLE')
+    await storage.close()
   })
 
   test('two with one node id lose no record to each other', async () => {

@@ -1,7 +1,7 @@
 /** Aligned columns without borders, fitted to a terminal. */
 import { cellsOf, printable, shortened } from './printable.ts'
 
-export interface Column {
+interface Column {
   readonly title: string
   readonly align?: 'right'
   /** Never shortened: half a number is another number. */

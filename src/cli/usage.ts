@@ -89,7 +89,7 @@ const COUNTS = [
 ] as const
 
 /** With thousands separators and a sum on a terminal; plain numbers and nothing but rows in a pipe. */
-export function usageTable(report: Report, isForPeople: boolean): Table {
+function usageTable(report: Report, isForPeople: boolean): Table {
   const groups = report.groupBy.map(dimension => DIMENSIONS[dimension])
   const count = (value: number): string => (isForPeople ? value.toLocaleString('en-US') : String(value))
   const rows = report.rows.map(row => [

@@ -4,6 +4,7 @@ import type { AuditEntry } from '../domain/audit.ts'
 import type { Key } from '../domain/key.ts'
 import type { Project } from '../domain/project.ts'
 import type { Engine } from './engine.ts'
+import { Gate } from './gate.ts'
 import type { AuditEntryTable, Db } from './schema.ts'
 import type { Change, OperationDraft } from './storage.ts'
 
@@ -20,7 +21,12 @@ export interface Outcome<Result> {
   readonly resource: Key | Project | null
 }
 
+/** Half of the connections (postgres-pool.ts): a burst of changes never keeps usage from being committed. */
+const COMMITS_AT_ONCE_MAX = 4
+const COMMIT_WAIT_MS = 10_000
+
 export class Committer {
+  readonly #gate = new Gate(COMMITS_AT_ONCE_MAX, COMMIT_WAIT_MS)
   readonly #engine: Engine
   readonly #emit: (change: Change) => void
   /** Epochs that this process is making or made since `#seenEpoch`. */
@@ -44,6 +50,13 @@ export class Committer {
 
   /** Like `commit`; but `work` gives null when it found nothing to change, and then nothing is written. */
   async commitIfAny<Result>(
+    trail: Trail,
+    work: (trx: Db, nowMs: number) => Promise<Outcome<Result> | null>,
+  ): Promise<Result | null> {
+    return await this.#gate.pass(() => this.#commit(trail, work))
+  }
+
+  async #commit<Result>(
     trail: Trail,
     work: (trx: Db, nowMs: number) => Promise<Outcome<Result> | null>,
   ): Promise<Result | null> {

@@ -22,7 +22,10 @@ export interface StorageOptions {
   readonly engine: EngineChoice
   /** The folder of this process alone: lock, node id, and usually the SQLite file. */
   readonly dataDir: string
-  /** Hears of failures that no caller waits for: folding usage, looking for others' changes. Both are tried again. */
+  /**
+   * Hears of failures that no caller waits for, once per outage: folding usage, looking for others' changes. Both are
+   * tried again.
+   */
   readonly onFailure?: (error: ApiError) => void
 }
 
@@ -140,14 +143,17 @@ interface Polling {
 function pollForChanges(store: StoreRemote, onFailure: (error: ApiError) => void): Polling {
   let freshAsOfMs = performance.now()
   let stopped = false
+  let failing = false
   let timer: NodeJS.Timeout
   const poll = async (): Promise<void> => {
     const askedMs = performance.now()
     try {
       await store.poll()
       freshAsOfMs = askedMs
+      failing = false
     } catch (error) {
-      if (!stopped) onFailure(error as ApiError)
+      if (!stopped && !failing) onFailure(error as ApiError)
+      failing = true
     }
     if (!stopped) schedule()
   }

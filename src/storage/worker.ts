@@ -141,11 +141,15 @@ async function serve(options: StorageThreadOptions): Promise<void> {
   const log = new UsageLog(engine, nodeId, block => rollup.touch(block))
   // From here on nothing another process does is missed.
   if (engine.hasPeers) await committer.poll()
+  let failing = false
   const stopFolding = repeat(async run => {
     try {
       await (run % FOLD_ALL_EVERY === 0 ? rollup.all() : rollup.own())
+      failing = false
     } catch (error) {
-      emit({ kind: 'jobFailed', error: encodeError(translate(error)) })
+      // Once per outage, not once per second.
+      if (!failing) emit({ kind: 'jobFailed', error: encodeError(translate(error)) })
+      failing = true
     }
   }, FOLD_EVERY_MS)
   const objects: StorageObjects = {
