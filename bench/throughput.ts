@@ -13,7 +13,8 @@ import { type LoadResult, load } from './load.ts'
 const PAIRS = Number(process.argv[2] ?? 5)
 const DURATION_MS = Number(process.argv[3] ?? 5) * 1000
 const WARM_UP_MS = 2_000
-const CONNECTIONS = 64
+/** Enough for both to be bound by the core, not by how long a commit takes. */
+const CONNECTIONS = 256
 const KEYS = 100
 const SERVER_CORE = '0'
 const LOAD_CORE = '1'
@@ -66,7 +67,7 @@ function describe(result: LoadResult): string {
 
 async function startPollux(upstream: string): Promise<number> {
   const port = 20_000 + (process.pid % 20_000)
-  const child = spawnOnCore(SERVER_CORE, ['src/main.ts', 'start'], {
+  const child = spawnOnCore(SERVER_CORE, ['--max-semi-space-size=32', 'src/main.ts', 'start'], {
     POLLUX_PORT: String(port),
     POLLUX_DATA_DIR: dataDir,
     POLLUX_ADMIN_TOKEN: ADMIN_TOKEN,

@@ -13,9 +13,9 @@ import { KeyDirectory } from './gateway/key-directory.ts'
 import { isDataPlanePath } from './gateway/methods.ts'
 import { OpenCalls } from './gateway/open-calls.ts'
 import { Upstream } from './gateway/upstream.ts'
-import { UsageLedger } from './gateway/usage-ledger.ts'
 import { type FirstStart, greet } from './first-start.ts'
 import { ByteBudget } from './http/bytes.ts'
+import { noteFacts } from './http/facts.ts'
 import { type Exchange, type Listener, startListener } from './http/listener.ts'
 import { writeReply } from './http/reply.ts'
 import { startSandbox } from './sandbox/server.ts'
@@ -28,7 +28,6 @@ const BODY_BYTES_MAX = 32 * MEBIBYTE
 const REPLY_BYTES_MAX = 64 * MEBIBYTE
 const BODIES_BYTES_MAX = 512 * MEBIBYTE
 const UPSTREAM_DRAIN_MS = 60_000
-const SETTLE_WAIT_MS = 10_000
 /** For how long a stopping Pollux lets calls finish. */
 const SHUTDOWN_DRAIN_MS = 10_000
 /** How often keys of open calls are looked at for having expired. */
@@ -112,10 +111,7 @@ function createGateway(storage: Storage, upstream: Upstream, telemetry: Telemetr
   const gateway: Gateway = {
     keys: new KeyDirectory(storage.keys, storage),
     upstream,
-    ledger: new UsageLedger(
-      { append: record => storage.usage.append(record), ping: () => storage.node.ping() },
-      SETTLE_WAIT_MS,
-    ),
+    usage: storage.usage,
     bodies: new ByteBudget(BODIES_BYTES_MAX),
     openCalls: new OpenCalls(),
     events: telemetry.gateway,
@@ -128,7 +124,7 @@ function createGateway(storage: Storage, upstream: Upstream, telemetry: Telemetr
   telemetry.watch({
     openCalls: () => gateway.openCalls.count,
     bodyBytes: () => gateway.bodies.bytesHeld,
-    ledgerUp: () => gateway.ledger.isUp,
+    usageFlowing: () => gateway.usage.isFlowing(),
   })
   return gateway
 }
@@ -136,20 +132,22 @@ function createGateway(storage: Storage, upstream: Upstream, telemetry: Telemetr
 /** Carries changes of keys and projects to the directory and to calls under way. Returns the function that stops it. */
 function watchKeys(storage: Storage, gateway: Gateway): () => void {
   const recheck = (concerns: Parameters<OpenCalls['recheck']>[0]): void => {
-    void gateway.openCalls.recheck(concerns, async ({ grant, call }) => {
-      const entry = await usableEntry(grant.digest, gateway.keys)
-      if (entry !== grant.entry) checkGrant(entry, call, grant)
+    void gateway.openCalls.recheck(concerns, async open => {
+      const entry = await usableEntry(open.grant.digest, gateway.keys)
+      if (entry === open.entry) return
+      checkGrant(entry, open.call, open.grant)
+      open.entry = entry
     })
   }
   storage.onChange((change: Change) => {
     switch (change.kind) {
       case 'key':
         gateway.keys.forgetKey(change.keyUid)
-        recheck(({ entry }) => entry.key.uid === change.keyUid)
+        recheck(({ key }) => key.uid === change.keyUid)
         break
       case 'project':
         gateway.keys.forgetProject(change.projectNumber)
-        recheck(({ entry }) => entry.project.number === change.projectNumber)
+        recheck(({ project }) => project.number === change.projectNumber)
         break
       case 'all':
         gateway.keys.forgetAll()
@@ -159,7 +157,7 @@ function watchKeys(storage: Storage, gateway: Gateway): () => void {
   })
   const expiry = setInterval(() => {
     const nowMs = Date.now()
-    recheck(({ entry }) => entry.key.expireTimeMs !== null && entry.key.expireTimeMs <= nowMs)
+    recheck(({ key }) => key.expireTimeMs !== null && key.expireTimeMs <= nowMs)
   }, EXPIRY_CHECK_MS)
   expiry.unref()
   return () => clearInterval(expiry)
@@ -186,7 +184,10 @@ async function openListeners(wired: Wired): Promise<[Listener, ...Listener[]]> {
       onError: (error, requestId) => telemetry.requestFailed(error, requestId),
     })
   const data = (exchange: Exchange): void => void serve(exchange, wired.gateway)
-  const control = ({ request, response }: Exchange): void => wired.control.handle(request, response)
+  const control = (exchange: Exchange): void => {
+    noteFacts(exchange.request, exchange)
+    wired.control.handle(exchange.request, exchange.response)
+  }
   const health = (exchange: Exchange): void => void answerHealth(exchange, wired)
   const isHealth = ({ target: { path } }: Exchange): boolean => path === '/healthz' || path === '/readyz'
   const isData = ({ target: { path } }: Exchange): boolean => isDataPlanePath(path)
@@ -211,7 +212,7 @@ async function answerHealth(
   { target, response, requestId }: Exchange,
   { storage, gateway }: Wired,
 ): Promise<void> {
-  const isReady = target.path === '/healthz' || (gateway.ledger.isUp && (await answers(storage)))
+  const isReady = target.path === '/healthz' || (gateway.usage.isFlowing() && (await answers(storage)))
   writeReply(response, {
     status: isReady ? 200 : 503,
     headers: {

@@ -11,7 +11,7 @@ export interface Telemetry {
   /** The metrics in Prometheus' text format. */
   metrics(): Promise<string>
   /** Numbers that are read when the metrics are. */
-  watch(gauges: { openCalls: () => number; bodyBytes: () => number; ledgerUp: () => boolean }): void
+  watch(gauges: { openCalls: () => number; bodyBytes: () => number; usageFlowing: () => boolean }): void
   /** A failure that was answered with 5xx outside a call. */
   requestFailed(error: ApiError, requestId: string): void
 }
@@ -77,22 +77,31 @@ export function createTelemetry(config: Pick<Config, 'logLevel'>): Telemetry {
     help: 'Usage records that only the log holds, since storage was away too long. Should stay 0.',
     registers,
   })
+  // Looking a child up by its labels costs more than counting does: each is looked up once.
+  const settledCalls = remember((method: string, outcome: string, httpStatus: number) =>
+    calls.labels({ method, outcome, http_status: httpStatus }),
+  )
+  const durations = remember((method: string) => duration.labels({ method }))
+  const tokenKinds = [
+    [tokens.labels({ kind: 'prompt' }), 'promptTokens'],
+    [tokens.labels({ kind: 'cached' }), 'cachedTokens'],
+    [tokens.labels({ kind: 'tool_use_prompt' }), 'toolUsePromptTokens'],
+    [tokens.labels({ kind: 'candidates' }), 'candidatesTokens'],
+    [tokens.labels({ kind: 'thoughts' }), 'thoughtsTokens'],
+  ] as const
   const gateway: GatewayEvents = {
     callRefused(error, call) {
       refused.inc({ reason: error.reason })
       if (error.httpStatus >= 500) log.warn({ requestId: call.id, err: error }, 'call failed')
       else log.debug({ requestId: call.id, reason: error.reason }, 'call refused')
     },
-    callSettled(record) {
-      calls.inc({ method: record.method, outcome: record.outcome, http_status: record.httpStatus })
-      duration.observe({ method: record.method }, record.durationMs / 1000)
-      const { usage } = record
-      if (usage.totalTokens === 0) return
-      tokens.inc({ kind: 'prompt' }, usage.promptTokens)
-      tokens.inc({ kind: 'cached' }, usage.cachedTokens)
-      tokens.inc({ kind: 'tool_use_prompt' }, usage.toolUsePromptTokens)
-      tokens.inc({ kind: 'candidates' }, usage.candidatesTokens)
-      tokens.inc({ kind: 'thoughts' }, usage.thoughtsTokens)
+    callSettled({ method, outcome, httpStatus, durationMs, usage }) {
+      settledCalls(method, outcome, httpStatus).inc()
+      durations(method).observe(durationMs / 1000)
+      for (const [kind, count] of tokenKinds) {
+        const tokens = usage[count]
+        if (tokens > 0) kind.inc(tokens)
+      }
     },
     upstreamCredentialRefused({ callId, httpStatus, reason }) {
       credentialRefusals.inc({ reason })
@@ -115,22 +124,31 @@ export function createTelemetry(config: Pick<Config, 'logLevel'>): Telemetry {
     metrics: () => registry.metrics(),
     watch(gauges) {
       const gauge = (name: string, help: string, read: () => number): void => {
-        new Gauge({
-          name,
-          help,
-          registers,
-          collect() {
-            this.set(read())
-          },
-        })
+        const made: Gauge = new Gauge({ name, help, registers: [], collect: () => made.set(read()) })
+        registry.registerMetric(made)
       }
       gauge('pollux_open_calls', 'Calls let in and not yet settled.', gauges.openCalls)
       gauge('pollux_request_body_bytes', 'Bytes of request bodies in memory.', gauges.bodyBytes)
-      gauge('pollux_ledger_up', '1 while usage can be made durable.', () => (gauges.ledgerUp() ? 1 : 0))
+      gauge('pollux_usage_flowing', '1 while usage records become durable.', () =>
+        gauges.usageFlowing() ? 1 : 0,
+      )
     },
     requestFailed(error, requestId) {
       log.error({ requestId, err: error }, 'request failed')
     },
+  }
+}
+
+/** A function that is asked once for every list of labels. Labels come from closed sets, so the memory is bounded. */
+function remember<Labels extends readonly (string | number)[], Child>(
+  make: (...labels: Labels) => Child,
+): (...labels: Labels) => Child {
+  const made = new Map<string, Child>()
+  return (...labels) => {
+    const key = labels.join('|')
+    let child = made.get(key)
+    if (child === undefined) made.set(key, (child = make(...labels)))
+    return child
   }
 }
 

@@ -143,3 +143,8 @@ async function query(url: string, sql: string): Promise<void> {
     await client.end()
   }
 }
+
+/** The URL of a database of this server as a standard URL parser takes it: one refuses a user without a host. */
+export function socketUrl(url: string): string {
+  return `${url.replace(`${USER}@/`, '/')}&user=${USER}`
+}

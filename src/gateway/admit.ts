@@ -11,9 +11,9 @@ import { ApiError } from '../domain/error.ts'
 export async function admit(
   grant: Grant,
   call: Call,
-  io: Pick<Gateway, 'keys' | 'ledger'>,
+  io: Pick<Gateway, 'keys' | 'usage'>,
 ): Promise<Admission> {
-  if (!io.ledger.isUp) {
+  if (!io.usage.isFlowing()) {
     throw new ApiError(
       'STORAGE_UNAVAILABLE',
       'Usage cannot be recorded at the moment, so no call is let in. Please retry.',

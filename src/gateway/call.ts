@@ -12,7 +12,6 @@ import type { KeyDirectory } from './key-directory.ts'
 import type { Method } from './methods.ts'
 import type { OpenCalls } from './open-calls.ts'
 import type { Upstream } from './upstream.ts'
-import type { UsageLedger } from './usage-ledger.ts'
 
 /** One request to the data plane. */
 export interface Call {
@@ -69,7 +68,7 @@ export interface Hold {
 export interface Gateway {
   readonly keys: KeyDirectory
   readonly upstream: Upstream
-  readonly ledger: UsageLedger
+  readonly usage: UsageLog
   readonly bodies: ByteBudget
   readonly openCalls: OpenCalls
   readonly events: GatewayEvents
@@ -78,10 +77,10 @@ export interface Gateway {
 
 /** Where usage records go. */
 export interface UsageLog {
-  /** Resolves when the record is durable. */
+  /** Resolves when the record is durable; rejects with STORAGE_UNAVAILABLE when it could not be made so in time. */
   append(record: UsageRecord): Promise<void>
-  /** Resolves when the store answers. */
-  ping(): Promise<void>
+  /** False while records do not become durable: then no call is let in (MONEY.md rule 22). */
+  isFlowing(): boolean
 }
 
 /** How the gateway finds a key by the SHA-256 of its keyString. */

@@ -1,5 +1,6 @@
 import type { Admission, Call, Gateway, Grant } from './call.ts'
 import { forwardedQuery } from './query.ts'
+import type { Drain } from './drain.ts'
 import type { UpstreamAnswer } from './upstream-answer.ts'
 
 /** Request headers that reach the upstream. Everything else stays here: credentials, cookies, hop-by-hop, addresses. */
@@ -9,13 +10,14 @@ const FORWARDED_HEADERS = ['user-agent', 'x-goog-api-client', 'x-server-timeout'
 export function forward(
   admission: Admission,
   call: Call,
-  io: Pick<Gateway, 'upstream'>,
+  io: Pick<Gateway, 'upstream'> & { readonly drain: Drain },
 ): Promise<UpstreamAnswer> {
   return io.upstream.send({
     httpMethod: admission.method.httpMethod,
     path: upstreamPath(admission, call),
     headers: upstreamHeaders(admission, call),
     body: admission.body,
+    onStart: abort => io.drain.started(abort),
   })
 }
 

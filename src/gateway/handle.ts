@@ -6,6 +6,7 @@ import { type Reply, writeReply } from '../http/reply.ts'
 import { admit } from './admit.ts'
 import { authorize } from './authorize.ts'
 import type { Admission, Call, Gateway } from './call.ts'
+import { Drain } from './drain.ts'
 import { forward } from './forward.ts'
 import { identify } from './identify.ts'
 import { meter } from './meter.ts'
@@ -45,25 +46,34 @@ async function handle(call: Call, io: Gateway): Promise<Reply> {
 
 /** Forwards and meters an admitted call. It is open, and so can be cut, until it is settled. */
 async function run(admission: Admission, call: Call, io: Gateway): Promise<Reply> {
+  let cutStatus: number | null = null
   const open: OpenCall & { readonly grant: Admission } = {
     call,
     grant: admission,
-    cut: error => writeReply(call.response, errorReply(error, call)),
+    entry: admission.entry,
+    given: () => cutStatus ?? (call.response.destroyed ? 499 : null),
+    cut: error => {
+      cutStatus = error.httpStatus
+      writeReply(call.response, errorReply(error, call))
+    },
   }
   io.openCalls.add(open)
+  const drain = new Drain(call, io.limits.drainMs)
   try {
-    const answer = await forward(admission, call, io)
+    const answer = await forward(admission, call, { ...io, drain })
     return await meter(answer, open, io)
   } catch (thrown) {
     const failure = thrown instanceof ForwardFailure ? thrown : null
     const error = failure?.error ?? toApiError(thrown)
-    if (failure !== null) io.events.upstreamFailed(error, call)
+    const given = open.given()
+    if (failure !== null && given === null) io.events.upstreamFailed(error, call)
     if (!admission.hold.settled) {
       const outcome = failure?.sent === false ? 'void' : 'estimated'
-      await settle(admission, call, { ending: { outcome, httpStatus: error.httpStatus }, io })
+      await settle(admission, call, { ending: { outcome, httpStatus: given ?? error.httpStatus }, io })
     }
     throw error
   } finally {
+    drain.stop()
     if (admission.hold.settled) io.openCalls.remove(open)
   }
 }

@@ -39,7 +39,9 @@ function credentialOf(call: Call): string {
   const { headers } = call.request
   const header = headers['x-goog-api-key']
   const bearer = bearerOf(headers.authorization)
-  if (typeof header === 'string' && bearer === undefined && call.target.query.size === 0) return header.trim()
+  // Most calls: one header, nothing to compare. An empty one counts as none.
+  if (typeof header === 'string' && header !== '' && bearer === undefined && call.target.query.size === 0)
+    return header
   const given = new Set<string>()
   if (typeof header === 'string') given.add(header.trim())
   if (bearer !== undefined) given.add(bearer)
@@ -66,7 +68,7 @@ function credentialOf(call: Call): string {
 
 function bearerOf(authorization: string | undefined): string | undefined {
   if (authorization === undefined) return undefined
-  const match = /^Bearer +(.*)$/i.exec(authorization)
+  const match = /^Bearer(?: +(.*))?$/i.exec(authorization)
   // Another scheme is a credential too, and no key of ours.
   return match === null ? authorization : (match[1] ?? '').trim()
 }

@@ -1,7 +1,7 @@
 import { ApiError } from '../domain/error.ts'
 import { type JsonObject, asObject } from '../domain/proto-json.ts'
 import type { Reply } from '../http/reply.ts'
-import type { Admission, Call, Gateway } from './call.ts'
+import type { Admission, Gateway } from './call.ts'
 import { filterModels } from './model-list.ts'
 import type { OpenCall } from './open-calls.ts'
 import { wantsEvents } from './query.ts'
@@ -27,27 +27,27 @@ export async function meter(
   if (answer.status >= 400) return refusal(answer, open, io)
   if (admission.method.streams) return stream(answer, open, io)
   const ending = { firstByteAtMs: answer.atMs }
-  const drain = drainWhenGone(answer, call, io)
   let body: Buffer
   try {
     body = await answer.collect(io.limits.replyBytesMax)
   } catch (cause) {
     const error = failureOf(cause as Error)
     await settle(admission, call, {
-      ending: { ...ending, outcome: 'estimated', httpStatus: error.httpStatus },
+      ending: { ...ending, outcome: 'estimated', httpStatus: open.given() ?? error.httpStatus },
       io,
     })
     throw error
-  } finally {
-    drain.stop()
   }
   const json = parseReply(body)
   if (json === null) {
-    await settle(admission, call, { ending: { ...ending, outcome: 'estimated', httpStatus: 502 }, io })
+    await settle(admission, call, {
+      ending: { ...ending, outcome: 'estimated', httpStatus: open.given() ?? 502 },
+      io,
+    })
     throw new ApiError('UPSTREAM_BROKEN', 'The upstream answered with something that is no JSON.')
   }
   const reply = filterModels(json, admission) ?? body
-  const httpStatus = call.response.destroyed ? 499 : answer.status
+  const httpStatus = open.given() ?? answer.status
   await settle(admission, call, {
     ending: { ...ending, ...meteredBy(admission, json), httpStatus, responseBytes: reply.length },
     io,
@@ -88,7 +88,8 @@ async function refusal(
     const { status: httpStatus } = answer
     io.events.upstreamCredentialRefused({ callId: call.id, httpStatus, reason: judged.credentialReason })
   }
-  const ending = { outcome: 'void', httpStatus: judged.httpStatus, firstByteAtMs: answer.atMs } as const
+  const httpStatus = open.given() ?? judged.httpStatus
+  const ending = { outcome: 'void', httpStatus, firstByteAtMs: answer.atMs } as const
   await settle(admission, call, { ending, io })
   return {
     status: judged.httpStatus,
@@ -117,27 +118,10 @@ function stream(answer: UpstreamAnswer, open: OpenCall & { readonly grant: Admis
       io.events.upstreamCredentialRefused({ callId: call.id, httpStatus: 200, reason }),
   })
   open.cut = error => meter.cut(error, io.limits.drainMs)
-  if (call.response.destroyed) meter.leave(io.limits.drainMs)
+  const given = open.given()
+  if (given !== null) meter.leave(io.limits.drainMs, given)
   else call.response.once('close', () => meter.leave(io.limits.drainMs))
   return { status: answer.status, headers: replyHeaders(call, answer), body: meter }
-}
-
-/** After the client of a unary call left, its reply is awaited for its usage, but not for ever. */
-function drainWhenGone(answer: UpstreamAnswer, call: Call, io: Gateway): { stop(): void } {
-  let timer: NodeJS.Timeout | undefined
-  const onClose = (): void => {
-    timer = setTimeout(
-      () => answer.abort(new Error('the client left and the drain time is over')),
-      io.limits.drainMs,
-    )
-  }
-  call.response.once('close', onClose)
-  return {
-    stop: () => {
-      clearTimeout(timer)
-      call.response.off('close', onClose)
-    },
-  }
 }
 
 function parseReply(body: Buffer): JsonObject | null {

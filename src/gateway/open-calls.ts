@@ -1,11 +1,15 @@
 import { toApiError } from '../http/render.ts'
 import type { ApiError } from '../domain/error.ts'
-import type { Call, Grant } from './call.ts'
+import type { Call, Grant, KeyEntry } from './call.ts'
 
 /** A call that was let in and is not answered yet. */
 export interface OpenCall {
   readonly call: Call
   readonly grant: Grant
+  /** The key as it was when it was last found to allow the call: at admission, or at the last change since. */
+  entry: KeyEntry
+  /** The status the client was given, or 499 when it left before it was; null while it waits. */
+  readonly given: () => number | null
   /** Ends the client's side at once with this error. The upstream's side goes on until its usage is known. */
   cut: (error: ApiError) => void
 }
@@ -37,12 +41,12 @@ export class OpenCalls {
 
   /** Runs `check` for every call of the keys that `concerns` picks, and cuts those for which it throws. */
   async recheck(
-    concerns: (grant: Grant) => boolean,
+    concerns: (entry: KeyEntry) => boolean,
     check: (open: OpenCall) => Promise<void> | void,
   ): Promise<void> {
     for (const calls of this.#byKey.values()) {
       const [first] = calls
-      if (first === undefined || !concerns(first.grant)) continue
+      if (first === undefined || !concerns(first.entry)) continue
       for (const open of calls) {
         try {
           await check(open)

@@ -20,14 +20,14 @@ export interface Ending {
 export async function settle(
   admission: Admission,
   call: Call,
-  { ending, io }: { readonly ending: Ending; readonly io: Pick<Gateway, 'ledger' | 'events'> },
+  { ending, io }: { readonly ending: Ending; readonly io: Pick<Gateway, 'usage' | 'events'> },
 ): Promise<void> {
   if (admission.hold.settled) throw new Error(`call ${call.id} is settled already`)
   admission.hold.settled = true
   const record = recordOf(admission, call, ending)
   io.events.callSettled(record)
   try {
-    await io.ledger.post(record)
+    await io.usage.append(record)
   } catch (error) {
     io.events.usageNotDurable(record, error)
     throw error

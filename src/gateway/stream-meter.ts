@@ -54,9 +54,9 @@ export class StreamMeter implements ReplyStream, BodyConsumer {
     this.#options.answer.consume(this)
   }
 
-  /** The client left: nothing more is written, the upstream is drained. */
-  leave(drainMs: number): void {
-    if (this.#clientStatus === null) this.#drain(499, drainMs)
+  /** The client left, or was answered otherwise: nothing more is written, the upstream is drained. */
+  leave(drainMs: number, httpStatus = 499): void {
+    if (this.#clientStatus === null) this.#drain(httpStatus, drainMs)
   }
 
   /** Ends the client's side now, with the error as the last piece where a piece can still stand. */

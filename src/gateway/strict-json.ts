@@ -70,7 +70,8 @@ function scanKeys(bytes: Buffer): StringSpan[] {
   let key = ''
   let at = 0
   while (at < bytes.length) {
-    switch (bytes[at]) {
+    const byte = bytes[at] ?? 0
+    switch (byte) {
       case QUOTE: {
         const end = stringEnd(bytes, at)
         const keys = open.at(-1)?.keys
@@ -88,9 +89,9 @@ function scanKeys(bytes: Buffer): StringSpan[] {
       }
       case OPEN_OBJECT:
       case OPEN_ARRAY:
-        open.push({ keys: bytes[at] === OPEN_OBJECT ? new Set() : null, name: key })
+        open.push({ keys: byte === OPEN_OBJECT ? new Set() : null, name: key })
         if (open.length > DEPTH_MAX) throw malformed(`it nests deeper than ${DEPTH_MAX} levels`)
-        expectKey = bytes[at] === OPEN_OBJECT
+        expectKey = byte === OPEN_OBJECT
         key = ''
         break
       case CLOSE_OBJECT:

@@ -9,6 +9,8 @@ export interface UpstreamRequest {
   /** Names and values in turn, as undici takes them fastest. */
   readonly headers: readonly string[]
   readonly body: Buffer
+  /** Told when it is on its way, with the means to break it off; again when it has to be sent anew. */
+  readonly onStart?: (abort: (cause: Error) => void) => void
 }
 
 /** Receives a body: any number of `data`, then exactly one of `end` and `fail`. */
@@ -108,12 +110,14 @@ function settle(consumer: BodyConsumer, cause: Error | null): void {
 export function answering(waiting: {
   readonly resolve: (answer: UpstreamAnswer) => void
   readonly fail: (cause: Error, sent: boolean) => void
+  readonly onStart?: UpstreamRequest['onStart']
 }): Dispatcher.DispatchHandler {
   let sent = false
   let answer: UpstreamAnswer | null = null
   return {
-    onRequestStart() {
+    onRequestStart(controller) {
       sent = true
+      waiting.onStart?.(cause => controller.abort(cause))
     },
     onResponseStart(controller, status, headers) {
       // An interim reply is not the answer (RFC 9110 section 15.2).

@@ -66,7 +66,7 @@ export class Upstream {
         body: request.body.length === 0 ? null : request.body,
       }
       const fail = (cause: Error, sent: boolean): void => reject(new ForwardFailure(failureOf(cause), sent))
-      this.#pool.dispatch(options, answering({ resolve, fail }))
+      this.#pool.dispatch(options, answering({ resolve, fail, onStart: request.onStart }))
     })
   }
 }

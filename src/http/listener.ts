@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http'
+import { type IncomingMessage, STATUS_CODES, type Server, type ServerResponse, createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { Cidr } from '../domain/address.ts'
 import { ApiError } from '../domain/error.ts'
 import { clientAddress } from './client-address.ts'
-import { noteFacts } from './facts.ts'
 import { assertSingleHeaders } from './headers.ts'
 import { renderError, toApiError } from './render.ts'
 import { writeReply } from './reply.ts'
@@ -42,6 +42,7 @@ const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 120_000
 const KEEP_ALIVE_TIMEOUT_MS = 65_000
 const CONNECTIONS_MAX = 16_384
+const HEADER_BYTES_MAX = 16 * 1024
 
 /** Opens the socket. Rejects with STATE_CONFLICT when the port is taken or may not be opened. */
 export async function startListener(options: ListenerOptions): Promise<Listener> {
@@ -50,14 +51,14 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     connectionsCheckingInterval: 1_000,
-    maxHeaderSize: 16 * 1024,
+    maxHeaderSize: HEADER_BYTES_MAX,
   })
   server.maxConnections = CONNECTIONS_MAX
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     dispatch(request, response, options)
   }
   // `checkContinue` keeps the body unsent until readBody asks for it, so a refusal costs the client no upload.
-  server.on('request', onRequest).on('checkContinue', onRequest)
+  server.on('request', onRequest).on('checkContinue', onRequest).on('clientError', refuseUnread)
   await listen(server, options)
   const { port } = server.address() as AddressInfo
   const host = options.host.includes(':') ? `[${options.host}]` : options.host
@@ -71,7 +72,6 @@ function dispatch(request: IncomingMessage, response: ServerResponse, options: L
   const requestId = randomUUID()
   try {
     const address = clientAddress(request, options.trustedProxies)
-    noteFacts(request, { requestId, clientAddress: address })
     assertSingleHeaders(request.rawHeaders)
     assertHost(request, options.allowedHosts)
     const target = parseTarget(request.url ?? '')
@@ -81,14 +81,52 @@ function dispatch(request: IncomingMessage, response: ServerResponse, options: L
     if (error.httpStatus >= 500) options.onError(error, requestId)
     writeReply(response, {
       status: error.httpStatus,
-      headers: {
-        'content-type': 'application/json; charset=UTF-8',
-        'x-content-type-options': 'nosniff',
-        'x-request-id': requestId,
-      },
+      headers: refusalHeaders(requestId),
       body: renderError(error),
       close: true,
     })
+  }
+}
+
+function refusalHeaders(requestId: string): Record<string, string> {
+  return {
+    'content-type': 'application/json; charset=UTF-8',
+    'x-content-type-options': 'nosniff',
+    'content-security-policy': "sandbox; default-src 'none'",
+    'cache-control': 'no-store',
+    'x-request-id': requestId,
+  }
+}
+
+/** Answers what never became a request as Node itself would, but in the shape of every other error. */
+function refuseUnread(failure: NodeJS.ErrnoException, socket: Duplex): void {
+  // Node's own handler looks here for the reply under way, too: half of one cannot become another.
+  const { _httpMessage: underWay } = socket as { _httpMessage?: ServerResponse | null }
+  if (!socket.writable || underWay?.headersSent === true) {
+    socket.destroy(failure)
+    return
+  }
+  const error = unreadError(failure)
+  const body = renderError(error)
+  const headers = { ...refusalHeaders(randomUUID()), 'content-length': body.length, connection: 'close' }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  const { httpStatus } = error
+  socket.write(`HTTP/1.1 ${httpStatus} ${STATUS_CODES[httpStatus] ?? ''}\r\n${lines.join('')}\r\n`)
+  socket.end(body, () => socket.destroy())
+}
+
+function unreadError(cause: NodeJS.ErrnoException): ApiError {
+  switch (cause.code) {
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new ApiError('REQUEST_TIMEOUT', 'The request did not arrive in time.', { cause })
+    case 'HPE_HEADER_OVERFLOW':
+      return new ApiError(
+        'REQUEST_HEADERS_REFUSED',
+        `The request's headers are larger than ${HEADER_BYTES_MAX} bytes.`,
+        { cause },
+      )
+    default:
+      return new ApiError('REQUEST_HEADERS_REFUSED', 'The request is not well-formed HTTP.', { cause })
   }
 }
 

@@ -19,7 +19,10 @@ export interface ReplySink {
   /** False: hold back until `onDrain` is called. */
   write(chunk: Uint8Array): boolean
   end(): void
-  /** Ends the connection without the chunked terminator, so that the client knows the reply is not whole. */
+  /**
+   * Ends the connection once everything is written, without the chunked terminator, so that the client knows the reply is
+   * not whole.
+   */
   cut(): void
   onDrain(listener: () => void): void
 }
@@ -43,7 +46,8 @@ export function writeReply(response: ServerResponse, reply: Reply): void {
   body.start({
     write: chunk => response.destroyed || response.write(chunk),
     end: () => void response.end(),
-    cut: () => void response.destroy(),
+    // Not `response.destroy()`: what was written in this turn, the error above all, would be lost with it.
+    cut: () => void response.socket?.destroySoon(),
     onDrain: listener => void response.on('drain', listener),
   })
 }

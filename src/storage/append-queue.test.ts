@@ -28,12 +28,12 @@ function byHand() {
     readonly reject: (error: Error) => void
   }[] = []
   let arrived = Promise.withResolvers<void>()
-  const queue = new AppendQueue(batches => {
+  const queue = new AppendQueue((_number, batches) => {
     const answer = Promise.withResolvers<void>()
     sent.push({ batches, resolve: answer.resolve, reject: answer.reject })
     arrived.resolve()
     return answer.promise
-  })
+  }, 0)
   const send = async (number: number) => {
     while (sent.length <= number) {
       await arrived.promise

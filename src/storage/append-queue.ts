@@ -2,17 +2,25 @@
  * Group commit on the calling thread. Records gather while a batch is being committed and leave together when its answer
  * comes, so the batch grows with the load and an idle store commits a single record at once.
  */
+import { ApiError } from '../domain/error.ts'
 import type { UsageRecord } from '../domain/usage.ts'
 import { BlockClock, encodeRecord } from './record-row.ts'
 
 /** Records of one month: a JSON array of encoded records. */
 export interface AppendBatch {
   readonly block: string
+  readonly count: number
   readonly json: string
 }
 
+/** Commits the batches under a number of their own. The same number again is the same batch, not a second one. */
+export type SendBatch = (number: number, batches: readonly AppendBatch[]) => Promise<void>
+
 /** Bounds one message and one transaction; what is beyond it leaves with the next batch. */
 const BATCH_RECORDS_MAX = 4_096
+/** Under load commits are at least this far apart: a commit costs the same for one record as for fifty. */
+const COMMIT_EVERY_MS = 2
+const RETRY_EVERY_MS = 250
 
 class Gathering {
   readonly blocks = new Map<string, string[]>()
@@ -23,19 +31,47 @@ class Gathering {
     // Whoever appended hears of a failure; a batch nobody awaits must not end the process.
     this.done.promise.catch(() => {})
   }
+
+  batches(): AppendBatch[] {
+    return Array.from(this.blocks, ([block, records]) => ({
+      block,
+      count: records.length,
+      json: `[${records.join(',')}]`,
+    }))
+  }
 }
 
 export class AppendQueue {
-  readonly #send: (batches: readonly AppendBatch[]) => Promise<void>
+  readonly #send: SendBatch
+  #retryForMs: number
   readonly #clock = new BlockClock()
   /** Not sent yet, oldest first. Only the last one still takes records. */
   #waiting: Gathering[] = []
   #sending: Gathering | null = null
   #scheduled = false
+  #sentMs = 0
+  #number = 0
+  #failing = false
+  #closed = false
 
-  /** `send` resolves when the batches are committed and rejects with what every record of them is told. */
-  constructor(send: (batches: readonly AppendBatch[]) => Promise<void>) {
+  /**
+   * `send` resolves when the batches are committed. While it rejects with STORAGE_UNAVAILABLE it is asked again with the
+   * same batch, for `retryForMs`; then every record of the batch is told.
+   */
+  constructor(send: SendBatch, retryForMs: number) {
     this.#send = send
+    this.#retryForMs = retryForMs
+  }
+
+  /** False from the first failed commit to the next one that succeeds. */
+  get isFlowing(): boolean {
+    return !this.#failing
+  }
+
+  /** From now on a failure is told at once: nobody will be there for another attempt. */
+  close(): void {
+    this.#retryForMs = 0
+    this.#closed = true
   }
 
   /** Resolves when the record is durable. */
@@ -52,11 +88,7 @@ export class AppendQueue {
     } catch (error) {
       return Promise.reject(error)
     }
-    if (this.#sending === null && !this.#scheduled) {
-      // After the callbacks that are ready now, which may append too.
-      this.#scheduled = true
-      setImmediate(() => this.#sendNext())
-    }
+    if (this.#sending === null) this.#schedule()
     return gathering.done.promise
   }
 
@@ -74,22 +106,63 @@ export class AppendQueue {
     return fresh
   }
 
-  #sendNext(): void {
-    this.#scheduled = false
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    const send = (): void => {
+      this.#scheduled = false
+      void this.#sendNext()
+    }
+    // After the callbacks that are ready now, which may append too.
+    if (performance.now() - this.#sentMs >= COMMIT_EVERY_MS) setImmediate(send)
+    else setTimeout(send, COMMIT_EVERY_MS)
+  }
+
+  async #sendNext(): Promise<void> {
     const next = this.#waiting.shift()
     if (next === undefined) return
     this.#sending = next
-    const batches: AppendBatch[] = []
-    for (const [block, records] of next.blocks) batches.push({ block, json: `[${records.join(',')}]` })
-    this.#send(batches).then(
-      () => this.#finish(() => next.done.resolve()),
-      (error: unknown) => this.#finish(() => next.done.reject(error)),
-    )
+    this.#sentMs = performance.now()
+    try {
+      await this.#commit(next.batches())
+      next.done.resolve()
+    } catch (error) {
+      next.done.reject(error)
+    }
+    this.#sending = null
+    if (this.#waiting.length > 0) this.#schedule()
   }
 
-  #finish(tell: () => void): void {
-    this.#sending = null
-    tell()
-    this.#sendNext()
+  async #commit(batches: readonly AppendBatch[]): Promise<void> {
+    const number = ++this.#number
+    const deadlineMs = performance.now() + this.#retryForMs
+    for (;;) {
+      try {
+        await this.#send(number, batches)
+        this.#failing = false
+        return
+      } catch (error) {
+        if (!(error instanceof ApiError) || error.reason !== 'STORAGE_UNAVAILABLE') throw error
+        this.#failing = true
+        if (performance.now() + RETRY_EVERY_MS > deadlineMs) {
+          void this.#probe()
+          throw error
+        }
+        await new Promise(resolve => setTimeout(resolve, RETRY_EVERY_MS))
+      }
+    }
+  }
+
+  /** Empty batches, until one is answered: nothing else would find out that the store is back. */
+  async #probe(): Promise<void> {
+    while (this.#failing && this.#sending === null && !this.#closed) {
+      await new Promise(resolve => setTimeout(resolve, RETRY_EVERY_MS).unref())
+      try {
+        await this.#send(++this.#number, [])
+        this.#failing = false
+      } catch {
+        // Still away, as the records that were refused have been told.
+      }
+    }
   }
 }

@@ -17,6 +17,8 @@ import type {
 const POLL_EVERY_MS = 250
 /** How long closing waits for the thread before it is ended by force. */
 const CLOSE_TIMEOUT_MS = 5_000
+/** How long a record waits for a store that is away: as long as a finished reply may (MONEY.md rule 22). */
+const APPEND_RETRY_MS = 10_000
 
 export interface StorageOptions {
   readonly engine: EngineChoice
@@ -68,12 +70,12 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   }
   const store = caller.object('store')
   const polling = hasPeers ? pollForChanges(store, onFailure) : null
-  const queue = new AppendQueue(async batches => {
-    await caller.object('usage').append(batches)
-  })
+  const usage = caller.object('usage')
+  const queue = new AppendQueue((number, batches) => usage.append(number, batches), APPEND_RETRY_MS)
   const close = async (): Promise<void> => {
     polling?.stop()
     await queue.settled()
+    queue.close()
     const force = setTimeout(() => void worker.terminate(), CLOSE_TIMEOUT_MS)
     // A thread that ended already has nothing left to close.
     await store.close().catch(() => {})
@@ -86,7 +88,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     keys: keysAfterAppends(caller.object('keys'), queue),
     tokens: caller.object('tokens'),
     operations: caller.object('operations'),
-    usage: usageOver(caller.object('usage'), queue),
+    usage: usageOver(usage, queue),
     audit: caller.object('audit'),
     node: store,
     onChange: listener => {
@@ -120,6 +122,7 @@ function keysAfterAppends(keys: KeyStore, queue: AppendQueue): KeyStore {
 function usageOver(usage: UsageRemote, queue: AppendQueue): UsageStore {
   return {
     append: record => queue.append(record),
+    isFlowing: () => queue.isFlowing,
     async report(query) {
       await queue.settled()
       return await usage.report(query)

@@ -38,6 +38,8 @@ export function openPostgresPool(url: string): PostgresPool {
   })
   // An idle connection that dies is only taken out of the pool; whoever needs one next hears of a real outage.
   pool.on('error', () => {})
+  // One that dies while in use but between two queries, in a transaction, tells nobody else: its next query fails.
+  pool.on('connect', client => void client.on('error', () => {}))
   return {
     options: {},
     connect: async () => {

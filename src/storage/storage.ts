@@ -185,9 +185,12 @@ export interface OperationStore {
 export interface UsageStore {
   /**
    * Appends records and resolves when they are durable. Calls made while a commit is under way share the next one
-   * (group commit), so this costs the event loop one message per batch.
+   * (group commit), so this costs the event loop one message per batch. A store that is away for a moment is waited
+   * for; rejects with STORAGE_UNAVAILABLE after ten seconds (MONEY.md rule 22).
    */
   append(record: UsageRecord): Promise<void>
+  /** False from the first commit that failed to the next that succeeds. */
+  isFlowing(): boolean
   /** Sums from the rollups; records of this process appended before the call are included. */
   report(query: UsageQuery): Promise<readonly UsageRow[]>
   /** The newest records of a project, newest first. */

@@ -41,7 +41,7 @@ export type StorageEvent =
 
 /** Usage as the near side calls it: appends come in batches (append-queue.ts). */
 export interface UsageRemote {
-  append(batches: readonly AppendBatch[]): Promise<void>
+  append(number: number, batches: readonly AppendBatch[]): Promise<void>
   report(query: UsageQuery): ReturnType<typeof reportUsage>
   recent: UsageLog['recent']
 }
@@ -171,7 +171,7 @@ async function serve(options: StorageThreadOptions): Promise<void> {
 
 function usageObject(engine: Engine, rollup: Rollup, log: UsageLog): UsageRemote {
   return {
-    append: batches => log.append(batches),
+    append: (number, batches) => log.append(number, batches),
     async report(query) {
       await rollup.own()
       return await reportUsage(engine, query)
