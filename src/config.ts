@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { type Cidr, parseCidr } from './domain/address.ts'
 
 /** A value that does not print. `reveal()` is the only way to its text. */
-export class Secret {
+class Secret {
   readonly #text: string
 
   constructor(text: string) {

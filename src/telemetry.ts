@@ -3,6 +3,7 @@ import pino, { type Logger } from 'pino'
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 import type { Config } from './config.ts'
 import type { ApiError } from './domain/error.ts'
+import { redactCredentials } from './domain/redaction.ts'
 import type { GatewayEvents } from './gateway/call.ts'
 
 export interface Telemetry {
@@ -16,20 +17,16 @@ export interface Telemetry {
   requestFailed(error: ApiError, requestId: string): void
 }
 
-/** What keys and tokens look like, ours and Google's, and where they stand in a URL. The last fence before a log line. */
-const KEY_LIKE =
-  /plx_(?:pat_)?[0-9A-Za-z]{36}|AIza[\w-]{20,}|AQ\.[\w-]{10,}|ya29\.[\w-]+|(?<=[?&](?:key|access_token)=)[^&\s"]+/g
-
-/** Takes everything that looks like a key out of a line. */
-export function scrubKeys(line: string): string {
-  return line.replace(KEY_LIKE, '[redacted]')
-}
-
 const LATENCY_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
 
 export function createTelemetry(config: Pick<Config, 'logLevel'>): Telemetry {
   const log = pino(
-    { level: config.logLevel, base: null, hooks: { streamWrite: scrubKeys }, serializers: { err: describe } },
+    {
+      level: config.logLevel,
+      base: null,
+      hooks: { streamWrite: redactCredentials },
+      serializers: { err: describe },
+    },
     pino.destination({ dest: 2, sync: true }),
   )
   const registry = new Registry()

@@ -1,7 +1,7 @@
 /** Who operates the management plane and what each may do. Permission names are Google's where Google has one. */
 
 /** Every permission that a route can ask for. */
-export const PERMISSIONS = [
+const PERMISSIONS = [
   'apikeys.keys.create',
   'apikeys.keys.delete',
   'apikeys.keys.get',

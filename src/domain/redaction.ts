@@ -1,9 +1,24 @@
-/** Strings that look like a credential: ours in both kinds, and Google's standard and authorization keys. */
-const CREDENTIAL = /plx_(?:pat_)?[0-9A-Za-z]{20,}|AIza[\w-]{30,}|AQ\.[\w-]{20,}|ya29\.[\w.-]{20,}/g
+/**
+ * Strings that look like a credential: ours in both kinds, Google's keys and tokens (gemini-wire 1.3), what stands
+ * behind `key=` in a URL, and the form in which Google's own errors name a key (gemini-wire 3.2).
+ */
+const CREDENTIAL = new RegExp(
+  [
+    'plx_(?:pat_)?[0-9A-Za-z]{20,}',
+    'AIza[\\w-]{20,}',
+    'AQ\\.[\\w-]{10,}',
+    'ya29\\.[\\w.-]{10,}',
+    '(?<=[?&](?:key|access_token)=)[^&\\s"\\\\]+',
+    '(?<=api_key:)[^\\s\'",}\\\\]+',
+  ].join('|'),
+  'g',
+)
+
+const PREFIXES = ['plx_', 'AIza', 'AQ.', 'ya29.'] as const
 
 /** The text with everything that looks like a key or token replaced by its prefix and an ellipsis. */
 export function redactCredentials(text: string): string {
-  return text.replaceAll(CREDENTIAL, found => `${found.startsWith('plx_') ? 'plx_' : found.slice(0, 3)}…`)
+  return text.replaceAll(CREDENTIAL, found => `${PREFIXES.find(prefix => found.startsWith(prefix)) ?? ''}…`)
 }
 
 /** A name out of a request as it may be repeated in a message: cut to 64 characters, without credentials. */

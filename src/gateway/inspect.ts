@@ -102,6 +102,9 @@ function inspectContent(value: unknown, where: string): void {
     const part = asObject(element)
     if (part === null) continue
     assertOneSpelling(part, `${where}.parts`)
+    // What a function answered may hold media parts of its own.
+    const answered = asObject(fieldOf(part, 'functionResponse'))
+    if (answered !== null) inspectContent(answered, `${where}.parts.functionResponse`)
     const file = asObject(fieldOf(part, 'fileData'))
     if (file === null) continue
     assertOneSpelling(file, `${where}.parts.fileData`)

@@ -92,7 +92,7 @@ export class UpstreamAnswer {
   }
 }
 
-export class BodyTooLarge extends Error {
+class BodyTooLarge extends Error {
   constructor(bytesMax: number) {
     super(`the reply is larger than ${bytesMax} bytes`)
   }

@@ -1,5 +1,6 @@
 import { type Dispatcher, Pool } from 'undici'
 import { ApiError } from '../domain/error.ts'
+import { redactCredentials } from '../domain/redaction.ts'
 import { UpstreamAnswer, type UpstreamRequest, answering } from './upstream-answer.ts'
 
 export interface UpstreamOptions {
@@ -50,7 +51,7 @@ export class Upstream {
 
   /** Replaces the credential, and whatever looks like one of Google's, in a text that is about to leave. */
   scrub(text: string): string {
-    return text.replaceAll(this.#credential, '[redacted]').replace(CREDENTIAL_LIKE, '[redacted]')
+    return redactCredentials(text.replaceAll(this.#credential, '[redacted]'))
   }
 
   async close(): Promise<void> {
@@ -70,9 +71,6 @@ export class Upstream {
     })
   }
 }
-
-/** AIza and AQ. keys, OAuth tokens, and the form in which Google's own texts name a key (gemini-wire 1.3, 3.2). */
-const CREDENTIAL_LIKE = /AIza[\w-]{20,}|AQ\.[\w-]{10,}|ya29\.[\w-]+|api_key:[^\s'",}]+|plx_\w{20,}/g
 
 /** No reply came. `sent` false: the connection was never established, so the upstream saw nothing. */
 export class ForwardFailure extends Error {

@@ -38,7 +38,8 @@ export function writeReply(response: ServerResponse, reply: Reply): void {
   if (Buffer.isBuffer(body)) {
     reply.headers['content-length'] = body.length
     response.writeHead(reply.status, reply.headers)
-    response.end(body)
+    if (reply.close === true) endUnread(response, body)
+    else response.end(body)
     return
   }
   response.writeHead(reply.status, reply.headers)
@@ -50,6 +51,29 @@ export function writeReply(response: ServerResponse, reply: Reply): void {
     cut: () => void response.socket?.destroySoon(),
     onDrain: listener => void response.on('drain', listener),
   })
+}
+
+/** For how long a refused client may go on sending before its connection is closed under it. */
+const LINGER_MS = 2_000
+
+/**
+ * Sends a reply whole and closes later. Closing at once over bytes that are still coming in resets the connection, and
+ * the client would see a broken pipe instead of the refusal (RFC 9112 section 9.6). What comes in is thrown away.
+ */
+function endUnread(response: ServerResponse, body: Buffer): void {
+  const { req: request } = response
+  // Whoever waits for `100 Continue` sends nothing.
+  if (request.complete || request.headers.expect !== undefined) {
+    response.end(body)
+    return
+  }
+  response.write(body)
+  const timer = setTimeout(() => response.end(), LINGER_MS)
+  const end = (): void => {
+    clearTimeout(timer)
+    response.end()
+  }
+  request.once('end', end).once('close', end).resume()
 }
 
 const VOID: ReplySink = { write: () => true, end: () => {}, cut: () => {}, onDrain: () => {} }

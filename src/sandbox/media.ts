@@ -5,7 +5,7 @@ import { crc32, deflateSync } from 'node:zlib'
 const SIDE = 16
 /** Of 24 kHz audio a token is 40 ms: 25 tokens a second, 16 bits a sample. */
 const SAMPLE_RATE = 24_000
-export const AUDIO_TOKEN_BYTES = (SAMPLE_RATE / 25) * 2
+const AUDIO_TOKEN_BYTES = (SAMPLE_RATE / 25) * 2
 const AMPLITUDE = 6000
 
 function chunk(type: string, data: Buffer): Buffer {
