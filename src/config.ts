@@ -85,7 +85,7 @@ const ADMIN_TOKEN_LENGTH_MIN = 32
 const MASTER_KEY_BYTES = 32
 
 const text = z.string().trim().min(1, 'is set but empty')
-const port = text.refine(
+const portNumber = text.refine(
   value => /^\d{1,5}$/.test(value) && Number(value) <= 65_535,
   'must be a port number from 0 to 65535',
 )
@@ -97,8 +97,8 @@ const url = (protocols: readonly string[]) =>
 
 const VARIABLES = {
   POLLUX_HOST: text,
-  POLLUX_PORT: port,
-  POLLUX_ADMIN_PORT: port,
+  POLLUX_PORT: portNumber,
+  POLLUX_ADMIN_PORT: portNumber,
   POLLUX_PUBLIC_ORIGIN: url(['http:', 'https:']),
   POLLUX_TRUSTED_PROXIES: text.refine(
     value => splitList(value).every(entry => parseCidr(entry) !== null),
@@ -165,15 +165,17 @@ export function readConfig(environment: Environment): Config {
 
 /** Reads what the CLI needs. Throws ConfigError. */
 export function readClientConfig(environment: Environment): ClientConfig {
-  const { POLLUX_DATA_DIR, POLLUX_HOST, POLLUX_PORT } = VARIABLES
+  const { POLLUX_DATA_DIR, POLLUX_HOST, POLLUX_PORT, POLLUX_ADMIN_PORT } = VARIABLES
   const { values, problems } = readVariables(environment, {
     ...CLIENT_VARIABLES,
     POLLUX_DATA_DIR,
     POLLUX_HOST,
     POLLUX_PORT,
+    POLLUX_ADMIN_PORT,
   })
   if (problems.length > 0) throw new ConfigError(problems)
-  const here = `http://${values.POLLUX_HOST ?? DEFAULT_HOST}:${values.POLLUX_PORT ?? DEFAULT_PORT}`
+  const port = values.POLLUX_ADMIN_PORT ?? values.POLLUX_PORT ?? DEFAULT_PORT
+  const here = `http://${values.POLLUX_HOST ?? DEFAULT_HOST}:${port}`
   return {
     url: (values.POLLUX_URL ?? here).replace(/\/+$/, ''),
     token: values.POLLUX_TOKEN === undefined ? null : new Secret(values.POLLUX_TOKEN),

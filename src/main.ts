@@ -29,6 +29,11 @@ const io: CliIo = {
   extraCommands,
 }
 
+// `pollux keys list | head` closes the pipe early: that is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0)
+  throw error
+})
 process.exitCode = await runCli(process.argv.slice(2), io)
 
 function extraCommands(program: Command): void {

@@ -1,4 +1,5 @@
 /** Model ids: what is one, which a key may call, and what comes out of them unasked. */
+import { redactCredentials } from './redaction.ts'
 
 const MODEL_ID_CHARS_MAX = 128
 const MODEL_ID = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
@@ -8,9 +9,12 @@ const IMAGE_WORDS = /(?<![a-z])(?:image|imagen|nano-banana|veo|omni)(?![a-z])/i
 const AUDIO_WORDS = /(?<![a-z])(?:tts|audio|lyria|live|veo|omni)(?![a-z])/i
 const TRANSCRIBES = /(?<![a-z])transcribe(?![a-z])/i
 
-/** Whether the text can be a model id: at most 128 letters, digits, `.`, `_` and `-`, a letter or digit first. */
+/**
+ * Whether the text can be a model id: at most 128 letters, digits, `.`, `_` and `-`, a letter or digit first. A key is
+ * none: it would be sent to the upstream and stand in usage records.
+ */
 export function isModelId(text: string): boolean {
-  return text.length <= MODEL_ID_CHARS_MAX && MODEL_ID.test(text)
+  return text.length <= MODEL_ID_CHARS_MAX && MODEL_ID.test(text) && redactCredentials(text) === text
 }
 
 /**

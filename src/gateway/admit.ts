@@ -19,7 +19,8 @@ export async function admit(
       'Usage cannot be recorded at the moment, so no call is let in. Please retry.',
     )
   }
-  const entry = await usableEntry(grant.digest, io.keys)
+  const found = usableEntry(grant.digest, io.keys)
+  const entry = found instanceof Promise ? await found : found
   if (entry !== grant.entry) checkGrant(entry, call, grant)
   return { ...grant, hold: { settled: false } }
 }

@@ -20,7 +20,8 @@ import { ForwardFailure } from './upstream.ts'
 export async function serve(exchange: Exchange, io: Gateway): Promise<void> {
   const call = callOf(exchange)
   if (call.request.method === 'OPTIONS') {
-    writeReply(call.response, { status: 204, headers: { ...PREFLIGHT_HEADERS }, body: Buffer.alloc(0) })
+    const headers = { ...ownHeaders(call.request, call.id), ...PREFLIGHT_HEADERS }
+    writeReply(call.response, { status: 204, headers, body: Buffer.alloc(0) })
     return
   }
   try {
@@ -60,7 +61,7 @@ async function run(admission: Admission, call: Call, io: Gateway): Promise<Reply
   io.openCalls.add(open)
   const drain = new Drain(call, io.limits.drainMs)
   try {
-    const answer = await forward(admission, call, { ...io, drain })
+    const answer = await forward(admission, call, { upstream: io.upstream, drain })
     return await meter(answer, open, io)
   } catch (thrown) {
     const failure = thrown instanceof ForwardFailure ? thrown : null
@@ -91,22 +92,19 @@ function callOf({ request, response, target, requestId, clientAddress }: Exchang
   }
 }
 
+/** Built by hand rather than from parts: it runs once for every call. */
 function clientFacts(address: string, headers: Exchange['request']['headers']): ClientFacts {
-  return {
-    address,
-    ...one('referer', headers.referer),
-    ...one('origin', headers.origin),
-    ...one('androidPackage', headers['x-android-package']),
-    ...one('androidCert', headers['x-android-cert']),
-    ...one('iosBundleId', headers['x-ios-bundle-identifier']),
-  }
-}
-
-function one<Name extends string>(
-  name: Name,
-  value: string | string[] | undefined,
-): Partial<Record<Name, string>> {
-  return typeof value === 'string' ? ({ [name]: value } as Record<Name, string>) : {}
+  const facts: { -readonly [Name in keyof ClientFacts]: ClientFacts[Name] } = { address }
+  const { referer, origin } = headers
+  if (referer !== undefined) facts.referer = referer
+  if (origin !== undefined) facts.origin = origin
+  const androidPackage = headers['x-android-package']
+  const androidCert = headers['x-android-cert']
+  const iosBundleId = headers['x-ios-bundle-identifier']
+  if (typeof androidPackage === 'string') facts.androidPackage = androidPackage
+  if (typeof androidCert === 'string') facts.androidCert = androidCert
+  if (typeof iosBundleId === 'string') facts.iosBundleId = iosBundleId
+  return facts
 }
 
 /** An error as Google sends it: wrapped in an array where the stream would have been one. */

@@ -15,13 +15,20 @@ export async function identify(call: Call, io: Pick<Gateway, 'keys'>): Promise<C
   // The checksum settles garbage without a look-up.
   if (!isKeyString(keyString, 'key')) throw invalidKey('API key not valid. Please pass a valid API key.')
   const digest = digestOf(keyString)
-  return { digest, entry: await usableEntry(digest, io.keys) }
+  const entry = usableEntry(digest, io.keys)
+  return { digest, entry: entry instanceof Promise ? await entry : entry }
 }
 
-/** The key of this digest as it is now. Throws API_KEY_INVALID unless it may be used. */
-export async function usableEntry(digest: string, keys: KeyDirectory): Promise<KeyEntry> {
+/**
+ * The key of this digest as it is now; a promise only where it has to be looked up. Throws, or rejects with,
+ * API_KEY_INVALID unless it may be used.
+ */
+export function usableEntry(digest: string, keys: KeyDirectory): KeyEntry | Promise<KeyEntry> {
   const found = keys.find(digest)
-  const entry = found instanceof Promise ? await found : found
+  return found instanceof Promise ? found.then(assertUsable) : assertUsable(found)
+}
+
+function assertUsable(entry: KeyEntry | null): KeyEntry {
   if (entry === null) throw invalidKey('API key not valid. Please pass a valid API key.')
   const state = entryState(entry, Date.now())
   if (state !== 'ACTIVE') throw invalidKey(REFUSALS[state])

@@ -50,7 +50,7 @@ export function inspectBody(bytes: Buffer, kind: BodyKind, modelId: string): Ins
   return {
     tools,
     candidateCount,
-    models: modelSpans.map(span => textAt(bytes, span).replace(/^models\//, '')),
+    models: modelSpans.map(span => span.value.replace(/^models\//, '')),
     modelSpans,
   }
 }
@@ -65,10 +65,6 @@ function requestsIn(body: JsonObject, kind: BodyKind): JsonObject[] {
         ? listOf(fieldOf(body, 'requests'))
         : []
   return [body, ...wrapped.map(asObject).filter(request => request !== null)]
-}
-
-function textAt(bytes: Buffer, span: StringSpan): string {
-  return JSON.parse(bytes.toString('utf8', span.start, span.end)) as string
 }
 
 function inspectRequest(request: JsonObject): void {

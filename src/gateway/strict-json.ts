@@ -4,10 +4,12 @@ import { ApiError } from '../domain/error.ts'
 /** Deepest nesting of a body: protobuf's own limit. */
 const DEPTH_MAX = 100
 
-/** Where in the bytes the string value of a `model` field stands, quotes included. */
+/** Where in the body's text the string value of a `model` field stands, quotes included: UTF-16 units, not bytes. */
 export interface StringSpan {
   readonly start: number
   readonly end: number
+  /** The string itself. */
+  readonly value: string
   /** The keys that lead to the field, arrays left out: `requests.model`. */
   readonly path: string
 }
@@ -25,26 +27,26 @@ export interface StrictJson {
  */
 export function parseStrictJson(bytes: Buffer): StrictJson {
   if (!isUtf8(bytes)) throw malformed('it is not valid UTF-8')
+  const text = bytes.toString('utf8')
   let value: unknown
   try {
-    value = JSON.parse(bytes.toString('utf8'))
+    value = JSON.parse(text)
   } catch (cause) {
     throw malformed(cause instanceof Error ? cause.message : 'it cannot be parsed')
   }
-  return { value, modelSpans: scanKeys(bytes) }
+  return { value, modelSpans: scanKeys(text) }
 }
 
-/** The bytes with every span replaced by `text` as a JSON string. Spans are in order and do not overlap. */
-export function replaceSpans(bytes: Buffer, spans: readonly StringSpan[], text: string): Buffer {
-  const parts: Buffer[] = []
-  const replacement = Buffer.from(JSON.stringify(text))
+/** The body with every span replaced by `replacement` as a JSON string. Spans are in order and do not overlap. */
+export function replaceSpans(bytes: Buffer, spans: readonly StringSpan[], replacement: string): Buffer {
+  const text = bytes.toString('utf8')
+  let replaced = ''
   let from = 0
   for (const span of spans) {
-    parts.push(bytes.subarray(from, span.start), replacement)
+    replaced += text.slice(from, span.start) + JSON.stringify(replacement)
     from = span.end
   }
-  parts.push(bytes.subarray(from))
-  return Buffer.concat(parts)
+  return Buffer.from(replaced + text.slice(from))
 }
 
 const QUOTE = 0x22
@@ -63,25 +65,28 @@ interface Open {
 }
 
 /** Walks valid JSON once, comparing keys; JSON.parse would silently keep the last of two equal ones. */
-function scanKeys(bytes: Buffer): StringSpan[] {
+function scanKeys(text: string): StringSpan[] {
   const spans: StringSpan[] = []
   const open: Open[] = []
   let expectKey = false
   let key = ''
   let at = 0
-  while (at < bytes.length) {
-    const byte = bytes[at] ?? 0
-    switch (byte) {
+  while (at < text.length) {
+    const unit = text.charCodeAt(at)
+    switch (unit) {
       case QUOTE: {
-        const end = stringEnd(bytes, at)
+        const end = stringEnd(text, at)
         const keys = open.at(-1)?.keys
         if (expectKey && keys) {
-          key = keyText(bytes, at, end)
+          key = keyText(text, at, end)
           if (keys.has(key)) throw malformed(`the key '${key.slice(0, 100)}' stands twice in one object`)
           keys.add(key)
           expectKey = false
         } else {
-          if (key === 'model') spans.push({ start: at, end, path: pathOf(open, key) })
+          if (key === 'model') {
+            const value = JSON.parse(text.slice(at, end)) as string
+            spans.push({ start: at, end, value, path: pathOf(open, key) })
+          }
           key = ''
         }
         at = end
@@ -89,9 +94,9 @@ function scanKeys(bytes: Buffer): StringSpan[] {
       }
       case OPEN_OBJECT:
       case OPEN_ARRAY:
-        open.push({ keys: byte === OPEN_OBJECT ? new Set() : null, name: key })
+        open.push({ keys: unit === OPEN_OBJECT ? new Set() : null, name: key })
         if (open.length > DEPTH_MAX) throw malformed(`it nests deeper than ${DEPTH_MAX} levels`)
-        expectKey = byte === OPEN_OBJECT
+        expectKey = unit === OPEN_OBJECT
         key = ''
         break
       case CLOSE_OBJECT:
@@ -116,19 +121,19 @@ function pathOf(open: readonly Open[], key: string): string {
 }
 
 /** The index after the closing quote of the string that starts at `start`. */
-function stringEnd(bytes: Buffer, start: number): number {
-  let quote = bytes.indexOf(QUOTE, start + 1)
+function stringEnd(text: string, start: number): number {
+  let quote = text.indexOf('"', start + 1)
   for (;;) {
     let slashes = 0
-    while (bytes[quote - 1 - slashes] === BACKSLASH) slashes++
+    while (text.charCodeAt(quote - 1 - slashes) === BACKSLASH) slashes++
     if (slashes % 2 === 0) return quote + 1
-    quote = bytes.indexOf(QUOTE, quote + 1)
+    quote = text.indexOf('"', quote + 1)
   }
 }
 
 /** A key as text; escapes are resolved only where there are any. */
-function keyText(bytes: Buffer, start: number, end: number): string {
-  const raw = bytes.toString('utf8', start, end)
+function keyText(text: string, start: number, end: number): string {
+  const raw = text.slice(start, end)
   return raw.includes('\\') ? (JSON.parse(raw) as string) : raw.slice(1, -1)
 }
 

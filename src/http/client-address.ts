@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { type Cidr, cidrContains, formatAddress, parseAddress } from '../domain/address.ts'
+import { type Cidr, cidrContains, formatAddress, parseAddress, parseHostPort } from '../domain/address.ts'
 
 /**
  * The address a request came from. The socket's peer, unless that is a trusted proxy: then `X-Forwarded-For` is walked
@@ -27,8 +27,9 @@ const canonicalPeers = new Map<string, string>()
 function canonical(text: string): string {
   const known = canonicalPeers.get(text)
   if (known !== undefined) return known
-  const address = parseAddress(text)
-  const formatted = address === null ? '' : formatAddress(address)
+  // Some proxies write the port too.
+  const parsed = parseHostPort(text)
+  const formatted = parsed === null ? '' : formatAddress(parsed.address)
   if (canonicalPeers.size > 10_000) canonicalPeers.clear()
   canonicalPeers.set(text, formatted)
   return formatted

@@ -1,7 +1,13 @@
 import { ApiError } from '../domain/error.ts'
 
 /** Headers that decide who asks and where a body ends: two of them could be read differently by two parsers. */
-const SINGLE = new Set(['host', 'authorization', 'x-goog-api-key', 'content-type', 'content-length'])
+const SINGLE_BITS: ReadonlyMap<string, number> = new Map(
+  ['host', 'authorization', 'x-goog-api-key', 'content-type', 'content-length'].map((name, place) => [
+    name,
+    1 << place,
+  ]),
+)
+const SINGLE_LENGTHS: ReadonlySet<number> = new Set([...SINGLE_BITS.keys()].map(name => name.length))
 
 /**
  * Throws REQUEST_HEADERS_REFUSED when a header of which one copy counts is sent twice. `node:http` silently drops or
@@ -9,13 +15,11 @@ const SINGLE = new Set(['host', 'authorization', 'x-goog-api-key', 'content-type
  */
 export function assertSingleHeaders(rawHeaders: readonly string[]): void {
   let seen = 0
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index] ?? ''
+  for (let place = 0; place < rawHeaders.length; place += 2) {
+    const name = rawHeaders[place] ?? ''
     // Length first: most headers are decided without lower-casing them.
-    const length = name.length
-    if (length !== 4 && length !== 13 && length !== 14 && length !== 12) continue
-    const bit = singleBit(name.toLowerCase())
-    if (bit === 0) continue
+    if (!SINGLE_LENGTHS.has(name.length)) continue
+    const bit = SINGLE_BITS.get(name.toLowerCase()) ?? 0
     if ((seen & bit) !== 0) {
       throw new ApiError(
         'REQUEST_HEADERS_REFUSED',
@@ -24,10 +28,4 @@ export function assertSingleHeaders(rawHeaders: readonly string[]): void {
     }
     seen |= bit
   }
-}
-
-const BITS = new Map([...SINGLE].map((name, index) => [name, 1 << index]))
-
-function singleBit(name: string): number {
-  return BITS.get(name) ?? 0
 }

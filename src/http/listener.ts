@@ -116,18 +116,13 @@ function refuseUnread(failure: NodeJS.ErrnoException, socket: Duplex): void {
 }
 
 function unreadError(cause: NodeJS.ErrnoException): ApiError {
-  switch (cause.code) {
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return new ApiError('REQUEST_TIMEOUT', 'The request did not arrive in time.', { cause })
-    case 'HPE_HEADER_OVERFLOW':
-      return new ApiError(
-        'REQUEST_HEADERS_REFUSED',
-        `The request's headers are larger than ${HEADER_BYTES_MAX} bytes.`,
-        { cause },
-      )
-    default:
-      return new ApiError('REQUEST_HEADERS_REFUSED', 'The request is not well-formed HTTP.', { cause })
-  }
+  if (cause.code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    return new ApiError('REQUEST_TIMEOUT', 'The request did not arrive in time.', { cause })
+  const message =
+    cause.code === 'HPE_HEADER_OVERFLOW'
+      ? `The request's headers are larger than ${HEADER_BYTES_MAX} bytes.`
+      : 'The request is not well-formed HTTP.'
+  return new ApiError('REQUEST_HEADERS_REFUSED', message, { cause })
 }
 
 function assertHost(request: IncomingMessage, allowedHosts: ReadonlySet<string> | null): void {

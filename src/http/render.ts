@@ -1,4 +1,5 @@
 import { ApiError, statusBody } from '../domain/error.ts'
+import { redactCredentials } from '../domain/redaction.ts'
 
 /** How Google wraps an error: alone, or as the only element of an array (streams without `alt=sse`). */
 export type ErrorWrapping = 'object' | 'array'
@@ -15,8 +16,11 @@ export function toApiError(thrown: unknown): ApiError {
   )
 }
 
-/** The body of an error reply as bytes. */
+/**
+ * The body of an error reply as bytes. Messages repeat what was sent, and people send keys in the strangest places: none
+ * is repeated.
+ */
 export function renderError(error: ApiError, wrapping: ErrorWrapping = 'object'): Buffer {
   const body = statusBody(error)
-  return Buffer.from(JSON.stringify(wrapping === 'array' ? [body] : body, null, 2))
+  return Buffer.from(redactCredentials(JSON.stringify(wrapping === 'array' ? [body] : body, null, 2)))
 }

@@ -48,7 +48,7 @@ export function writeReply(response: ServerResponse, reply: Reply): void {
     write: chunk => response.destroyed || response.write(chunk),
     end: () => void response.end(),
     // Not `response.destroy()`: what was written in this turn, the error above all, would be lost with it.
-    cut: () => void response.socket?.destroySoon(),
+    cut: () => response.socket?.destroySoon(),
     onDrain: listener => void response.on('drain', listener),
   })
 }
