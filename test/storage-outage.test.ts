@@ -1,5 +1,5 @@
 /** What happens to usage when the database goes away for a moment, at the worst moment. */
-import pg from 'pg'
+import { Client } from 'pg'
 import { expect, test } from 'vitest'
 import type { UsageRecord } from '../src/domain/usage.ts'
 import { NO_USAGE } from '../src/domain/usage.ts'
@@ -31,12 +31,12 @@ describeOnPostgres('usage through outages', engine => {
     const place = await engine.place()
     const storage = await engine.open(place)
     if (place.engine.kind !== 'postgres') throw new Error('a PostgreSQL place was asked for')
-    const admin = new pg.Client({ connectionString: place.engine.url })
+    const admin = new Client({ connectionString: place.engine.url })
     await admin.connect()
-    let isOver = false
+    const over = new AbortController()
     let appended = 0
     const client = async (name: number): Promise<void> => {
-      for (let turn = 0; !isOver; turn++) {
+      for (let turn = 0; !over.signal.aborted; turn++) {
         await storage.usage.append(record(`${name}-${turn}`))
         appended++
       }
@@ -50,7 +50,7 @@ describeOnPostgres('usage through outages', engine => {
       )
       sawOutage ||= !storage.usage.isFlowing()
     }
-    isOver = true
+    over.abort()
     await clients
     expect(storage.usage.isFlowing()).toBe(true)
     const { rows } = await admin.query<{ total: string; distinct: string }>(
