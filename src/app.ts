@@ -60,6 +60,7 @@ export async function startApp(config: Config): Promise<App> {
           ? { kind: 'sqlite', path: files.databasePath }
           : { kind: 'postgres', url: config.database.url.reveal() },
       dataDir: config.dataDir,
+      onFailure: error => telemetry.storageFailed(error),
     })
     onClose(() => storage.close())
     const upstream = await openUpstream(config, onClose)
@@ -72,7 +73,6 @@ export async function startApp(config: Config): Promise<App> {
       log: telemetry.log,
     })
     onClose(() => control.close())
-    const firstStart = await greet({ storage, upstream, config, files })
     const jobs = startJobs({ storage, log: telemetry.log, now: Date.now })
     onClose(() => jobs.stop())
     const listeners = await openListeners({ config, telemetry, gateway, storage, control })
@@ -80,6 +80,8 @@ export async function startApp(config: Config): Promise<App> {
       await Promise.all(listeners.map(listener => listener.close(SHUTDOWN_DRAIN_MS)))
       await drained(gateway, SHUTDOWN_DRAIN_MS)
     })
+    // After the listeners: a start that fails on a port that is taken must not use up the one showing of the key.
+    const firstStart = await greet({ storage, upstream, config, files })
     const [main, admin] = listeners
     return { origin: main.origin, adminOrigin: (admin ?? main).origin, firstStart, telemetry, close }
   } catch (error) {
@@ -179,7 +181,7 @@ async function openListeners(wired: Wired): Promise<[Listener, ...Listener[]]> {
       host: config.host,
       port,
       trustedProxies: proxyRanges(config),
-      allowedHosts: config.publicOrigin === null ? null : new Set([new URL(config.publicOrigin).host]),
+      allowedHosts: config.publicOrigin === null ? null : hostsOf(config.publicOrigin, port),
       handle,
       onError: (error, requestId) => telemetry.requestFailed(error, requestId),
     })
@@ -189,22 +191,44 @@ async function openListeners(wired: Wired): Promise<[Listener, ...Listener[]]> {
     wired.control.handle(exchange.request, exchange.response)
   }
   const health = (exchange: Exchange): void => void answerHealth(exchange, wired)
+  const manage = (exchange: Exchange): void => (exchange.target.path === '/' ? answerHome : control)(exchange)
   const isHealth = ({ target: { path } }: Exchange): boolean => path === '/healthz' || path === '/readyz'
-  const isData = ({ target: { path } }: Exchange): boolean => isDataPlanePath(path)
-  if (config.adminPort === null) {
-    return [
-      await open(config.port, exchange =>
-        (isData(exchange) ? data : isHealth(exchange) ? health : control)(exchange),
-      ),
-    ]
-  }
-  const main = await open(config.port, exchange => (isHealth(exchange) ? health : data)(exchange))
+  const orHealth = (answer: (exchange: Exchange) => void) => (exchange: Exchange) =>
+    (isHealth(exchange) ? health : answer)(exchange)
+  const everything = orHealth(exchange => (isDataPlanePath(exchange.target.path) ? data : manage)(exchange))
+  if (config.adminPort === null) return [await open(config.port, everything)]
+  const main = await open(config.port, orHealth(data))
   try {
-    return [main, await open(config.adminPort, exchange => (isHealth(exchange) ? health : control)(exchange))]
+    return [main, await open(config.adminPort, orHealth(manage))]
   } catch (error) {
     await main.close(0)
     throw error
   }
+}
+
+/** The public name, and this machine's own: the command line and health checks ask for that. */
+function hostsOf(publicOrigin: string, port: number): ReadonlySet<string> {
+  return new Set([
+    new URL(publicOrigin).host,
+    ...['127.0.0.1', 'localhost', '[::1]'].map(name => `${name}:${port}`),
+  ])
+}
+
+/** What a browser that was pointed here is told. */
+function answerHome({ response, requestId }: Exchange): void {
+  writeReply(response, {
+    status: 200,
+    headers: {
+      'content-type': 'text/plain; charset=utf-8',
+      'x-content-type-options': 'nosniff',
+      'x-request-id': requestId,
+    },
+    body: Buffer.from(
+      'This is Pollux, a gateway for Gemini API keys.\n\n' +
+        'Calls       /v1beta/models/…  with a key of Pollux, as with a key of Google\n' +
+        'Management  /pollux/v1/openapi.json  with a bearer token\n',
+    ),
+  })
 }
 
 /** `/healthz`: the process answers. `/readyz`: it could let a call in. Neither needs a credential or tells anything. */

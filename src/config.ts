@@ -135,6 +135,12 @@ export function readConfig(environment: Environment): Config {
       'POLLUX_GEMINI_BASE_URL is set without GEMINI_API_KEY or GOOGLE_API_KEY to authenticate there',
     )
   }
+  if (credential?.startsWith('plx_') === true && values.POLLUX_GEMINI_BASE_URL === undefined) {
+    problems.push(
+      `${credentialFrom} holds a key of Pollux, which Google does not know: unset it in this shell, ` +
+        'or set POLLUX_GEMINI_BASE_URL to the Pollux it belongs to',
+    )
+  }
   if (problems.length > 0) throw new ConfigError(problems)
   return {
     host: values.POLLUX_HOST ?? DEFAULT_HOST,

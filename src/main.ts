@@ -2,8 +2,10 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
+import { CliError } from './cli/errors.ts'
 import { type CliIo, runCli } from './cli/run.ts'
 import {
+  type ClientConfig,
   type Config,
   ConfigError,
   processEnvironment,
@@ -51,7 +53,7 @@ function extraCommands(program: Command): void {
 
 /** Where the server is, and the token: POLLUX_TOKEN, else the token file that a server on this machine left. */
 function connection(): { url: string; token: string } {
-  const config = readClientConfig(environment)
+  const config = clientConfig()
   if (config.token !== null) return { url: config.url, token: config.token.reveal() }
   const { localTokenPath } = dataFiles(config.dataDir)
   try {
@@ -60,6 +62,15 @@ function connection(): { url: string; token: string } {
     throw new Error(
       `No token: set POLLUX_TOKEN, or run the command as the user and on the machine of the server (it leaves one in ${localTokenPath}).`,
     )
+  }
+}
+
+function clientConfig(): ClientConfig {
+  try {
+    return readClientConfig(environment)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    throw new CliError(error.message, { exitCode: 2, reason: 'ENVIRONMENT_INVALID' })
   }
 }
 

@@ -13,6 +13,8 @@ export interface Telemetry {
   metrics(): Promise<string>
   /** Numbers that are read when the metrics are. */
   watch(gauges: { openCalls: () => number; bodyBytes: () => number; usageFlowing: () => boolean }): void
+  /** Work of the storage thread that nobody waits for failed; it is tried again. Told once per outage. */
+  storageFailed(error: ApiError): void
   /** A failure that was answered with 5xx outside a call. */
   requestFailed(error: ApiError, requestId: string): void
 }
@@ -129,6 +131,9 @@ export function createTelemetry(config: Pick<Config, 'logLevel'>): Telemetry {
       gauge('pollux_usage_flowing', '1 while usage records become durable.', () =>
         gauges.usageFlowing() ? 1 : 0,
       )
+    },
+    storageFailed(error) {
+      log.error({ err: error }, 'storage: work in the background failed and will be tried again')
     },
     requestFailed(error, requestId) {
       log.error({ requestId, err: error }, 'request failed')

@@ -175,7 +175,7 @@ describe('no key where it could be seen', () => {
       error: { code: 400, status: 'INVALID_ARGUMENT', message: `What is ${GOOGLE}?` },
     })
     const ran = await against(response => response.writeHead(400).end(body), ['keys', 'list'])
-    expect(ran).toMatchObject({ code: 2, err: 'error: What is AIz…?\n' })
+    expect(ran).toMatchObject({ code: 2, err: 'error: What is AIza…?\n' })
   })
 })
 

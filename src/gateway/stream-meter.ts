@@ -38,6 +38,8 @@ export class StreamMeter implements ReplyStream, BodyConsumer {
   readonly #seen = new Set<number>()
   readonly #finished = new Set<number>()
   #held: Buffer[] | null = null
+  /** The upstream said an error inside the stream, and the client was told: nothing comes after it. */
+  #refused = false
   #responseBytes = 0
   #pieces = 0
   #draining: NodeJS.Timeout | null = null
@@ -85,13 +87,13 @@ export class StreamMeter implements ReplyStream, BodyConsumer {
   #take(piece: Piece): void {
     if (piece.json !== null) {
       const error = asObject(piece.json['error'])
-      if (error !== null && this.#clientStatus === null) {
+      if (error !== null && this.#clientStatus === null && !this.#refused) {
         this.#refuse(piece.json)
         return
       }
       this.#read(piece.json)
     }
-    if (this.#clientStatus !== null) return
+    if (this.#clientStatus !== null || this.#refused) return
     if (this.#held !== null) this.#held.push(piece.bytes)
     else this.#write(piece.bytes)
   }
@@ -123,6 +125,8 @@ export class StreamMeter implements ReplyStream, BodyConsumer {
     if (judged.credentialReason !== null) onCredentialRefused(judged.credentialReason)
     if (judged.credentialReason === null) this.#writeText(judged.body.toString('utf8'))
     else this.#writeError(CREDENTIAL_REFUSED)
+    this.#refused = true
+    this.#held = null
   }
 
   #write(bytes: Buffer): void {
@@ -173,6 +177,10 @@ export class StreamMeter implements ReplyStream, BodyConsumer {
   #end(error: ApiError | null): void {
     if (this.#clientStatus !== null) return
     this.#clientStatus = error?.httpStatus ?? 200
+    if (this.#refused) {
+      this.#sink?.end()
+      return
+    }
     if (error !== null) {
       this.#writeError(error)
       this.#sink?.cut()

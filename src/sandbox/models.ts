@@ -88,7 +88,10 @@ export const MODELS: readonly Model[] = [
   model('gemini-2.5-pro', 'Gemini 2.5 Pro', { thoughtsDefault: 48 }),
   model('gemini-2.5-flash', 'Gemini 2.5 Flash'),
   model('gemini-flash-latest', 'Gemini Flash Latest', { modelVersion: 'gemini-3.8-flash' }),
-  model('gemini-pro-latest', 'Gemini Pro Latest', { thoughtsDefault: 48, modelVersion: 'gemini-3.1-pro-preview' }),
+  model('gemini-pro-latest', 'Gemini Pro Latest', {
+    thoughtsDefault: 48,
+    modelVersion: 'gemini-3.1-pro-preview',
+  }),
   model('gemini-3.1-flash-lite-image', 'Gemini 3.1 Flash-Lite Image', {
     inputTokenLimit: 65_536,
     outputTokenLimit: 32_768,
