@@ -24,7 +24,9 @@ const { status } = run('vitest', [...args, ...process.argv.slice(2)])
 if (existsSync(report)) {
   const counts = JSON.parse(readFileSync(report, 'utf8')) as Record<string, number>
   const skipped = counts['numPendingTests'] ?? 0
-  console.log(`${counts['numPassedTests']} passed, ${counts['numFailedTests']} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)
+  console.log(
+    `${counts['numPassedTests']} passed, ${counts['numFailedTests']} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`,
+  )
 }
 rmSync(folder, { recursive: true, force: true })
 process.exit(status ?? 1)
