@@ -67,7 +67,7 @@ function describe(result: LoadResult): string {
 
 async function startPollux(upstream: string): Promise<number> {
   const port = 20_000 + (process.pid % 20_000)
-  const child = spawnOnCore(SERVER_CORE, ['--max-semi-space-size=64', 'src/main.ts', 'start'], {
+  const child = spawnOnCore(SERVER_CORE, ['src/main.ts', 'start'], {
     POLLUX_PORT: String(port),
     POLLUX_DATA_DIR: dataDir,
     POLLUX_ADMIN_TOKEN: ADMIN_TOKEN,

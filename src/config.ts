@@ -85,6 +85,11 @@ const ADMIN_TOKEN_LENGTH_MIN = 32
 const MASTER_KEY_BYTES = 32
 
 const text = z.string().trim().min(1, 'is set but empty')
+/** It travels in a header, and is looked for in replies: so it must look the same in both. */
+const credentialText = text.refine(
+  value => /^[!#-[\]-~]+$/.test(value),
+  'must be one word of printable ASCII without quotation marks and backslashes',
+)
 const portNumber = text.refine(
   value => /^\d{1,5}$/.test(value) && Number(value) <= 65_535,
   'must be a port number from 0 to 65535',
@@ -119,8 +124,8 @@ const VARIABLES = {
     ['debug', 'info', 'warn', 'error', 'silent'],
     'must be debug, info, warn, error or silent',
   ),
-  GEMINI_API_KEY: text,
-  GOOGLE_API_KEY: text,
+  GEMINI_API_KEY: credentialText,
+  GOOGLE_API_KEY: credentialText,
 } as const
 
 const CLIENT_VARIABLES = { POLLUX_URL: url(['http:', 'https:']), POLLUX_TOKEN: text } as const

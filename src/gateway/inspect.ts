@@ -1,4 +1,4 @@
-import { ApiError, fieldViolation } from '../domain/error.ts'
+import { ApiError, fieldViolation, invalidField } from '../domain/error.ts'
 import { type JsonObject, asObject, assertOneSpelling, fieldOf, listOf } from '../domain/proto-json.ts'
 import { type UsedTool, toolsUsed } from '../domain/tool.ts'
 import type { BodyKind } from './methods.ts'
@@ -58,66 +58,77 @@ export function inspectBody(bytes: Buffer, kind: BodyKind, modelId: string): Ins
 /** The request messages a body consists of: itself, and those it wraps. */
 function requestsIn(body: JsonObject, kind: BodyKind): JsonObject[] {
   assertOneSpelling(body, '')
-  const wrapped =
-    kind === 'countTokens'
-      ? listOf(fieldOf(body, 'generateContentRequest'))
-      : kind === 'batchEmbed'
-        ? listOf(fieldOf(body, 'requests'))
-        : []
-  return [body, ...wrapped.map(asObject).filter(request => request !== null)]
+  if (kind === 'batchEmbed') return [body, ...messagesOf(body, 'requests', '')]
+  const wrapped = kind === 'countTokens' ? messageOf(body, 'generateContentRequest', '') : null
+  return wrapped === null ? [body] : [body, wrapped]
 }
 
 function inspectRequest(request: JsonObject): void {
   assertOneSpelling(request, '')
   if (fieldOf(request, 'cachedContent') !== undefined) throw notOwned('cachedContent', 'cached contents')
-  const config = asObject(fieldOf(request, 'generationConfig'))
-  if (config !== null) {
-    assertOneSpelling(config, 'generationConfig')
-    const thinking = asObject(fieldOf(config, 'thinkingConfig'))
-    if (thinking !== null) assertOneSpelling(thinking, 'generationConfig.thinkingConfig')
-  }
-  for (const tool of listOf(fieldOf(request, 'tools'))) inspectTool(tool)
+  const config = messageOf(request, 'generationConfig', '')
+  if (config !== null) messageOf(config, 'thinkingConfig', 'generationConfig')
+  for (const tool of messagesOf(request, 'tools', '')) inspectTool(tool)
   for (const holder of ['contents', 'content', 'systemInstruction']) {
-    for (const content of listOf(fieldOf(request, holder))) inspectContent(content, holder)
+    for (const content of messagesOf(request, holder, '')) inspectContent(content, holder)
   }
 }
 
-function inspectTool(value: unknown): void {
-  const tool = asObject(value)
-  if (tool === null) return
-  assertOneSpelling(tool, 'tools')
+function inspectTool(tool: JsonObject): void {
   if (fieldOf(tool, 'fileSearch') !== undefined) throw notOwned('tools.fileSearch', 'file search stores')
   if (fieldOf(tool, 'retrieval') !== undefined) throw notOwned('tools.retrieval', 'retrieval sources')
 }
 
-function inspectContent(value: unknown, where: string): void {
-  const content = asObject(value)
-  if (content === null) return
-  assertOneSpelling(content, where)
-  for (const element of listOf(fieldOf(content, 'parts'))) {
-    const part = asObject(element)
-    if (part === null) continue
-    assertOneSpelling(part, `${where}.parts`)
+function inspectContent(content: JsonObject, where: string): void {
+  for (const part of messagesOf(content, 'parts', where)) {
+    const wherePart = `${where}.parts`
     // What a function answered may hold media parts of its own.
-    const answered = asObject(fieldOf(part, 'functionResponse'))
-    if (answered !== null) inspectContent(answered, `${where}.parts.functionResponse`)
-    const file = asObject(fieldOf(part, 'fileData'))
+    const answered = messageOf(part, 'functionResponse', wherePart)
+    if (answered !== null) inspectContent(answered, `${wherePart}.functionResponse`)
+    const file = messageOf(part, 'fileData', wherePart)
     if (file === null) continue
-    assertOneSpelling(file, `${where}.parts.fileData`)
-    const uri = fieldOf(file, 'fileUri')
-    if (!isPublicUri(uri)) throw notOwned(`${where}.parts.fileData.fileUri`, 'files')
+    if (!isPublicUri(fieldOf(file, 'fileUri'))) throw notOwned(`${wherePart}.fileData.fileUri`, 'files')
   }
+}
+
+/** A field that holds one message; null where it is absent. `where` is the path of `parent`. */
+function messageOf(parent: JsonObject, name: string, where: string): JsonObject | null {
+  const value = fieldOf(parent, name)
+  return value === undefined ? null : messageIn(value, where === '' ? name : `${where}.${name}`)
+}
+
+/** The messages of a repeated field. */
+function messagesOf(parent: JsonObject, name: string, where: string): JsonObject[] {
+  const path = where === '' ? name : `${where}.${name}`
+  return listOf(fieldOf(parent, name)).map(value => messageIn(value, path))
+}
+
+/**
+ * A message that may refer to something. What is none is refused here rather than forwarded unread: a lenient
+ * parser may take the elements of a list inside a list for elements of the outer one.
+ */
+function messageIn(value: unknown, where: string): JsonObject {
+  const message = asObject(value)
+  if (message === null) throw invalidField(where, 'must be a JSON object')
+  assertOneSpelling(message, where)
+  return message
 }
 
 /**
  * Whether a fileUri leads to the public web, a video for example, rather than to an object of the upstream's project:
- * a file of the Files API, or a bucket that its credential may read.
+ * a file of the Files API, of whatever Gemini-speaking server, or a bucket that its credential may read.
  */
 function isPublicUri(uri: unknown): boolean {
   if (typeof uri !== 'string' || !URL.canParse(uri)) return false
-  const { protocol, hostname } = new URL(uri)
+  const { protocol, hostname, href } = new URL(uri)
   if (protocol !== 'https:' && protocol !== 'http:') return false
-  return !/(^|\.)(googleapis\.com|cloud\.google\.com|googleusercontent\.com)\.?$/.test(hostname)
+  if (/(^|\.)(googleapis\.com|cloud\.google\.com|googleusercontent\.com)\.?$/.test(hostname)) return false
+  return !/\/v1[a-z]*\/files\//i.test(unescaped(href))
+}
+
+/** The text with its percent escapes resolved as far as they can be. */
+function unescaped(text: string): string {
+  return text.replaceAll(/(?:%[0-7][0-9a-f])/gi, escape => decodeURIComponent(escape))
 }
 
 function candidatesAsked(request: JsonObject): number {

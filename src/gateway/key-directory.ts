@@ -67,10 +67,16 @@ export class KeyDirectory {
   async #load(digest: string): Promise<KeyEntry | null> {
     const lookups = this.#lookups
     const found = await this.#finder.findByDigest(digest)
-    if (found === null) return null
+    // A change since the look-up began may have overtaken what it read. Who waits here was not open when the change
+    // cut the calls it concerns, so it must not be let in by the old rules either.
+    if (lookups !== this.#lookups) return this.find(digest)
+    if (found === null) {
+      const known = this.#entries.get(digest)
+      if (known !== undefined) this.#drop(digest, known.key.uid)
+      return null
+    }
     const entry = entryOf(found.key, found.project)
-    // A change since the look-up began may have overtaken what it read: serve it to nobody after this call.
-    if (lookups === this.#lookups) this.#keep(digest, entry)
+    this.#keep(digest, entry)
     return entry
   }
 

@@ -25,6 +25,7 @@ export async function meter(
 ): Promise<Reply> {
   const { grant: admission, call } = open
   if (answer.status >= 400) return refusal(answer, open, io)
+  if (answer.status >= 300) return redirected(answer, open, io)
   if (admission.method.streams) return stream(answer, open, io)
   const ending = { firstByteAtMs: answer.atMs }
   let body: Buffer
@@ -98,6 +99,24 @@ async function refusal(
   }
 }
 
+/** A redirect is never followed: the credential is for one origin only. Nothing was done, so nothing is billed. */
+async function redirected(
+  answer: UpstreamAnswer,
+  open: OpenCall & { readonly grant: Admission },
+  io: Gateway,
+): Promise<never> {
+  const error = new ApiError(
+    'UPSTREAM_BROKEN',
+    `The upstream answered with a redirect (HTTP ${answer.status}). Its operator should check its address.`,
+  )
+  answer.abort(error)
+  io.events.upstreamFailed(error, open.call)
+  const httpStatus = open.given() ?? error.httpStatus
+  const ending = { outcome: 'void', httpStatus, firstByteAtMs: answer.atMs } as const
+  await settle(open.grant, open.call, { ending, io })
+  throw error
+}
+
 const ERROR_BYTES_MAX = 1024 * 1024
 
 function stream(answer: UpstreamAnswer, open: OpenCall & { readonly grant: Admission }, io: Gateway): Reply {
@@ -107,7 +126,6 @@ function stream(answer: UpstreamAnswer, open: OpenCall & { readonly grant: Admis
     answer,
     events,
     splitter: events ? new EventSplitter() : new ElementSplitter(),
-    candidateCount: admission.candidateCount,
     pieceBytesMax: io.limits.replyBytesMax,
     scrub: text => io.upstream.scrub(text),
     settle: async ending => {

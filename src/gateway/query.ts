@@ -13,11 +13,16 @@ const IGNORED_QUERIES: ReadonlySet<string> = new Set([
 
 /**
  * Checks the query of a call before it is let in. Throws FIELD_INVALID for parameters that would change what the reply
- * says of its usage (`fields`, other encodings), that carry another credential, or that no method has.
+ * says of its usage (`fields`, other encodings), that carry another credential, that no method has, or that stand twice:
+ * the upstream might read the other one, and answer in a shape that nobody meters here.
  */
 export function assertQuery(method: Method, call: Call): void {
+  const seen = new Set<string>()
   for (const [name, value] of call.target.query) {
     if (IGNORED_QUERIES.has(name)) continue
+    const bare = name.replace(/^\$/, '')
+    if (seen.has(bare)) throw refusedQuery(name, 'It is given more than once.')
+    seen.add(bare)
     if (!method.queries.includes(name)) {
       throw refusedQuery(name, `Unknown or refused name "${name}": cannot bind query parameter.`)
     }

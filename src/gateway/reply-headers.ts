@@ -16,8 +16,8 @@ export function replyHeaders(call: Call, answer: UpstreamAnswer, contentType?: s
     if (typeof value === 'string') headers[name] = value
   }
   if (contentType !== undefined) headers['content-type'] = contentType
-  const retryAfter = Number(headers['retry-after'])
-  if (retryAfter > RETRY_AFTER_SECONDS_MAX) delete headers['retry-after']
+  // A date, too, may be hours away.
+  if (!(Number(headers['retry-after']) <= RETRY_AFTER_SECONDS_MAX)) delete headers['retry-after']
   return headers
 }
 

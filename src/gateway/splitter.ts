@@ -1,4 +1,4 @@
-import { type JsonObject, asObject } from '../domain/proto-json.ts'
+import { type JsonObject, asObject, listOf } from '../domain/proto-json.ts'
 
 /** One whole piece of a stream: an event, or an element of the growing array, with the bytes it stands in. */
 export interface Piece {
@@ -11,8 +11,10 @@ export interface Piece {
 export interface Splitter {
   /** The pieces that this chunk completes. */
   push(chunk: Buffer): Piece[]
-  /** What is left: the end of an array, or a piece that broke off. */
+  /** What is left so far: the end of an array, or a piece that is not whole yet. */
   rest(): Buffer
+  /** What is left when the stream has ended, as a piece: some servers leave out the empty line, or the array. */
+  last(): Piece
 }
 
 const EMPTY: Buffer = Buffer.alloc(0)
@@ -43,6 +45,10 @@ export class EventSplitter implements Splitter {
     return this.#pending
   }
 
+  last(): Piece {
+    return { bytes: this.#pending, json: eventJson(this.#pending) }
+  }
+
   /** The index after the first empty line, or -1. */
   #emptyLineEnd(): number {
     const bytes = this.#pending
@@ -57,12 +63,14 @@ export class EventSplitter implements Splitter {
   }
 }
 
+/** The JSON of an event. A block without `data:` is read as bare JSON: Go's client takes it for an error. */
 function eventJson(bytes: Buffer): JsonObject | null {
+  const text = bytes.toString('utf8')
   let data = ''
-  for (const line of bytes.toString('utf8').split(/\r?\n/)) {
+  for (const line of text.split(/\r?\n/)) {
     if (line.startsWith('data:')) data += line.slice(5)
   }
-  return parseObject(data)
+  return parseObject(data === '' ? text : data)
 }
 
 /** The elements of `[{…},\r\n{…}]`. Separators belong to the element that follows them. */
@@ -72,6 +80,8 @@ export class ElementSplitter implements Splitter {
   #depth = 0
   #inString = false
   #escaped = false
+  /** False where the stream is one object, as an error may be: that has no elements. */
+  #isArray = false
 
   push(chunk: Buffer): Piece[] {
     this.#pending = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk])
@@ -81,13 +91,17 @@ export class ElementSplitter implements Splitter {
       const bytes = this.#pending.subarray(0, this.#scanned)
       this.#pending = this.#pending.subarray(this.#scanned)
       this.#scanned = 0
-      pieces.push({ bytes, json: parseObject(bytes.toString('utf8').replace(/^[\s,[]+/, '')) })
+      pieces.push({ bytes, json: elementJson(bytes) })
     }
     return pieces
   }
 
   rest(): Buffer {
     return this.#pending
+  }
+
+  last(): Piece {
+    return { bytes: this.#pending, json: elementJson(this.#pending) }
   }
 
   /** Takes one byte; true when it ends an element. */
@@ -99,18 +113,25 @@ export class ElementSplitter implements Splitter {
       return false
     }
     if (byte === 0x22) this.#inString = true
-    else if (byte === 0x7b || byte === 0x5b) this.#depth++
-    else if (byte === 0x7d || byte === 0x5d) {
+    else if (byte === 0x7b || byte === 0x5b) {
+      if (this.#depth++ === 0) this.#isArray = byte === 0x5b
+    } else if (byte === 0x7d || byte === 0x5d) {
       this.#depth--
-      return byte === 0x7d && this.#depth === 1
+      return byte === 0x7d && this.#depth === 1 && this.#isArray
     }
     return false
   }
 }
 
+function elementJson(bytes: Buffer): JsonObject | null {
+  return parseObject(bytes.toString('utf8').replace(/^[\s,[]+/, ''))
+}
+
+/** The object that a text is, alone or as the only element of an array. */
 function parseObject(text: string): JsonObject | null {
   try {
-    return asObject(JSON.parse(text))
+    const elements = listOf(JSON.parse(text))
+    return elements.length === 1 ? asObject(elements[0]) : null
   } catch {
     // A piece that is no JSON is passed on as it is; the missing usage shows in the outcome.
     return null

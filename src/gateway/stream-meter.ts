@@ -15,8 +15,6 @@ export interface StreamMeterOptions {
   readonly splitter: Splitter
   /** Server-sent events; else a growing array. Decides how an error is said inside the stream. */
   readonly events: boolean
-  /** Candidates asked for: the stream is at its end when so many have finished. */
-  readonly candidateCount: number
   readonly pieceBytesMax: number
   readonly scrub: (text: string) => string
   /** Makes the usage durable. Called exactly once. */
@@ -27,7 +25,7 @@ export interface StreamMeterOptions {
 
 /**
  * Passes a stream on piece by piece, unchanged, and reads its usage on the way. From the piece that finishes the last
- * candidate on, everything is held until the usage is durable (MONEY.md rule 20): no client sees an end that a crash
+ * candidate seen on, everything is held until the usage is durable (MONEY.md rule 20): no client sees an end that a crash
  * could undo. When the client leaves or is cut, the upstream is read on for its usage, for at most `drainMs`.
  */
 export class StreamMeter implements ReplyStream, BodyConsumer {
@@ -37,12 +35,17 @@ export class StreamMeter implements ReplyStream, BodyConsumer {
   #modelVersion: string | null = null
   readonly #seen = new Set<number>()
   readonly #finished = new Set<number>()
+  #isBlocked = false
   #held: Buffer[] | null = null
   /** The upstream said an error inside the stream, and the client was told: nothing comes after it. */
   #refused = false
   #responseBytes = 0
   #pieces = 0
   #draining: NodeJS.Timeout | null = null
+  /** The upstream's side is over: there is nothing to drain. */
+  #isOver = false
+  /** What the client was cut with before its reply began. */
+  #cutEarly: ApiError | null = null
   /** Set once the caller has been given its last byte, or left. */
   #clientStatus: number | null = null
 
@@ -53,6 +56,10 @@ export class StreamMeter implements ReplyStream, BodyConsumer {
   start(sink: ReplySink): void {
     this.#sink = sink
     sink.onDrain(() => this.#options.answer.resume())
+    if (this.#cutEarly !== null) {
+      this.#writeError(this.#cutEarly)
+      sink.end()
+    }
     this.#options.answer.consume(this)
   }
 
@@ -64,8 +71,12 @@ export class StreamMeter implements ReplyStream, BodyConsumer {
   /** Ends the client's side now, with the error as the last piece where a piece can still stand. */
   cut(error: ApiError, drainMs: number): void {
     if (this.#clientStatus !== null) return
-    this.#writeError(error)
-    this.#sink?.end()
+    if (this.#sink === null) {
+      this.#cutEarly = error
+    } else {
+      this.#writeError(error)
+      this.#sink.end()
+    }
     this.#drain(error.httpStatus, drainMs)
   }
 
@@ -94,8 +105,16 @@ export class StreamMeter implements ReplyStream, BodyConsumer {
       this.#read(piece.json)
     }
     if (this.#clientStatus !== null || this.#refused) return
-    if (this.#held !== null) this.#held.push(piece.bytes)
-    else this.#write(piece.bytes)
+    const bytes = piece.json === null ? this.#scrubbed(piece.bytes) : piece.bytes
+    if (this.#held !== null) this.#held.push(bytes)
+    else this.#write(bytes)
+  }
+
+  /** What could not be read may be an error in some other shape: no credential of ours leaves in it. */
+  #scrubbed(bytes: Buffer): Buffer {
+    const text = bytes.toString('utf8')
+    const scrubbed = this.#options.scrub(text)
+    return scrubbed === text ? bytes : Buffer.from(scrubbed)
   }
 
   #read(json: JsonObject): void {
@@ -110,9 +129,18 @@ export class StreamMeter implements ReplyStream, BodyConsumer {
       this.#seen.add(index)
       if (candidate['finishReason'] !== undefined) this.#finished.add(index)
     }
-    const expected = Math.max(this.#options.candidateCount, this.#seen.size)
-    const isBlocked = asObject(json['promptFeedback'])?.['blockReason'] !== undefined
-    if (isBlocked || this.#finished.size >= expected) this.#held ??= []
+    if (asObject(json['promptFeedback'])?.['blockReason'] !== undefined) this.#isBlocked = true
+    const isFinished = this.#finished.size > 0 && this.#finished.size === this.#seen.size
+    if (this.#isBlocked || this.#isOver || isFinished) this.#held ??= []
+    // Another candidate has begun after all: how many there will be is not told.
+    else this.#release()
+  }
+
+  #release(): void {
+    const held = this.#held ?? []
+    this.#held = null
+    if (this.#clientStatus !== null) return
+    for (const bytes of held) this.#write(bytes)
   }
 
   /** An error in the middle of a stream: passed on scrubbed, or as our own when it is about our credential. */
@@ -150,13 +178,16 @@ export class StreamMeter implements ReplyStream, BodyConsumer {
   #drain(httpStatus: number, drainMs: number): void {
     this.#clientStatus = httpStatus
     this.#held = null
+    if (this.#isOver) return
     this.#options.answer.resume()
     this.#draining = setTimeout(() => this.#options.answer.abort(new Error('drained long enough')), drainMs)
   }
 
   async #finish(cause: Error | null): Promise<void> {
+    this.#isOver = true
     if (this.#draining !== null) clearTimeout(this.#draining)
     const failure = cause === null ? null : failureOf(cause)
+    if (cause === null) this.#takeLast()
     try {
       await this.#options.settle({
         outcome: failure === null && this.#usage !== null ? 'posted' : 'estimated',
@@ -187,8 +218,14 @@ export class StreamMeter implements ReplyStream, BodyConsumer {
       return
     }
     for (const bytes of this.#held ?? []) this.#sink?.write(bytes)
-    const rest = this.#options.splitter.rest()
-    if (rest.length > 0) this.#sink?.write(rest)
     this.#sink?.end()
+  }
+
+  /** What the stream ended with: held like every end, and its usage counts. */
+  #takeLast(): void {
+    const last = this.#options.splitter.last()
+    if (last.bytes.length === 0) return
+    this.#held ??= []
+    this.#take(last)
   }
 }

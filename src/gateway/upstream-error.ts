@@ -31,6 +31,9 @@ const CONSUMER_REASONS: ReadonlySet<string> = new Set([
 const CONSUMER_TEXT =
   /api[ _]?key|credential|billing|prepayment|project has been denied|location is not supported/i
 
+/** A 429 that is no rate of the caller's: our money with Google has run out, and waiting does not help (3.2). */
+const SPENT_TEXT = /prepayment|spending cap/i
+
 /** Google asks for payment of us, not of the caller; the rest are refusals of whoever we are. */
 const CONSUMER_STATUSES: ReadonlySet<number> = new Set([401, 402, 403])
 
@@ -51,8 +54,9 @@ export function judgeError(reply: {
   const isOurs =
     CONSUMER_STATUSES.has(reply.httpStatus) ||
     (reason !== null && CONSUMER_REASONS.has(reason)) ||
-    (reply.httpStatus === 400 && CONSUMER_TEXT.test(message)) ||
-    reply.scrub(message) !== message
+    (reply.httpStatus === 429 && SPENT_TEXT.test(message)) ||
+    (!blamesField(details) &&
+      ((reply.httpStatus === 400 && CONSUMER_TEXT.test(message)) || reply.scrub(message) !== message))
   if (isOurs) {
     return {
       httpStatus: 503,
@@ -93,6 +97,11 @@ function errorIn(body: Buffer): JsonObject | null {
     return null
   }
   return asObject(asObject(listOf(parsed)[0])?.['error'])
+}
+
+/** Whether the error names fields of the request: then its text repeats the caller's words, and judges nothing of us. */
+function blamesField(details: readonly unknown[]): boolean {
+  return details.some(detail => asObject(detail)?.['@type'] === 'type.googleapis.com/google.rpc.BadRequest')
 }
 
 function reasonOf(details: readonly unknown[]): string | null {

@@ -27,8 +27,11 @@ export interface ReplySink {
   onDrain(listener: () => void): void
 }
 
+/** For how long a client may take nothing of what is waiting for it before it counts as gone. */
+const STALL_MS = 60_000
+
 /** Writes a reply. When the client is gone or has been answered, a stream runs into the void: it has duties of its own. */
-export function writeReply(response: ServerResponse, reply: Reply): void {
+export function writeReply(response: ServerResponse, reply: Reply, stallMs = STALL_MS): void {
   const { body } = reply
   if (response.destroyed || response.headersSent) {
     if (!Buffer.isBuffer(body)) body.start(VOID)
@@ -40,17 +43,52 @@ export function writeReply(response: ServerResponse, reply: Reply): void {
     response.writeHead(reply.status, reply.headers)
     if (reply.close === true) endUnread(response, body)
     else response.end(body)
+    boundStall(response, stallMs)
     return
   }
-  response.writeHead(reply.status, reply.headers)
-  response.flushHeaders()
+  startStream(response, { ...reply, body }, stallMs)
+}
+
+function startStream(
+  response: ServerResponse,
+  reply: Reply & { readonly body: ReplyStream },
+  stallMs: number,
+): void {
+  const { body } = reply
+  try {
+    response.writeHead(reply.status, reply.headers)
+    response.flushHeaders()
+  } catch (error) {
+    body.start(VOID)
+    throw error
+  }
+  // Between two pieces the upstream may think for minutes.
+  response.on('drain', () => response.setTimeout(0))
   body.start({
-    write: chunk => response.destroyed || response.write(chunk),
-    end: () => void response.end(),
+    write: chunk => {
+      if (response.destroyed || response.write(chunk)) return true
+      boundStall(response, stallMs)
+      return false
+    },
+    end: () => {
+      response.end()
+      boundStall(response, stallMs)
+    },
     // Not `response.destroy()`: what was written in this turn, the error above all, would be lost with it.
-    cut: () => response.socket?.destroySoon(),
+    cut: () => {
+      boundStall(response, stallMs)
+      response.socket?.destroySoon()
+    },
     onDrain: listener => void response.on('drain', listener),
   })
+}
+
+/**
+ * Closes the connection when nothing of what waits to be sent is taken for so long. The socket's own timer looks at
+ * what was taken, so a slow reader is none that stalls; without a listener for it Node destroys the socket.
+ */
+function boundStall(response: ServerResponse, stallMs: number): void {
+  if (response.writableLength > 0) response.setTimeout(stallMs)
 }
 
 /** For how long a refused client may go on sending before its connection is closed under it. */
