@@ -9,7 +9,7 @@ import {
 } from '../src/contract/endpoint.ts'
 import { POLLUX_V1 } from '../src/contract/pollux.v1.ts'
 import { ENDPOINTS } from '../src/contract/table.ts'
-import { systemAuditEntry } from '../src/control/audit.ts'
+import { systemEntry } from '../src/domain/audit.ts'
 import { digestOf } from '../src/domain/digest.ts'
 import { ApiError } from '../src/domain/error.ts'
 import { mintKeyString } from '../src/domain/keystring.ts'
@@ -106,7 +106,12 @@ describe('the door', () => {
 
   it('takes a token that storage knows, and no longer once it is replaced', async () => {
     const token = mintKeyString('token')
-    const audit = () => systemAuditEntry('pollux.v1.Tokens.PutToken', 'tokens/local')
+    const audit = () =>
+      systemEntry({
+        methodName: 'pollux.v1.Tokens.PutToken',
+        resourceName: 'tokens/local',
+        projectNumber: null,
+      })
     await management.storage.tokens.put({ name: 'local', digest: digestOf(token), role: 'owner' }, audit())
     expect((await management.request('GET', KEYS, bearer(token))).status).toBe(200)
     const digest = digestOf(mintKeyString('token'))

@@ -37,25 +37,6 @@ export function auditEntry(call: AnyCall, changed: Changed): AuditEntry {
   }
 }
 
-/** The entry of something Pollux does by itself. */
-export function systemAuditEntry(methodName: string, resourceName: string): AuditEntry {
-  return {
-    insertId: randomUUID(),
-    principal: 'system',
-    methodName,
-    permission: '',
-    resourceName,
-    projectNumber: null,
-    callerIp: null,
-    userAgent: null,
-    requestReason: null,
-    requestId: randomUUID(),
-    request: null,
-    before: null,
-    after: null,
-  }
-}
-
 /** What a change of a key can touch; etag and times of the new state are not known before the transaction. */
 export function keyAuditState(key: Partial<Key>): unknown {
   const { displayName, annotations, restrictions, allowedModels, allowedTools, environment } = key

@@ -1,6 +1,7 @@
+import { systemEntry } from '../domain/audit.ts'
+import { ORGANIZATION } from '../domain/project.ts'
 import { UNDELETE_DAYS } from '../domain/key.ts'
 import type { Storage } from '../storage/storage.ts'
-import { systemAuditEntry } from './audit.ts'
 
 const DAY_MS = 86_400_000
 const INTERVAL_MS = 3_600_000
@@ -42,7 +43,11 @@ export function startJobs(context: JobsContext): Jobs {
 /** Purges keys and projects deleted more than 30 days ago and operations older than seven. Failures are logged. */
 export async function runJobs({ storage, log, now }: JobsContext): Promise<void> {
   try {
-    const audit = systemAuditEntry('pollux.v1.Jobs.Purge', 'organizations/1')
+    const audit = systemEntry({
+      methodName: 'pollux.v1.Jobs.Purge',
+      resourceName: ORGANIZATION,
+      projectNumber: null,
+    })
     const resources = await storage.keys.purge(now() - UNDELETE_DAYS * DAY_MS, audit)
     const operations = await storage.operations.purge(now() - OPERATION_DAYS * DAY_MS)
     if (resources + operations > 0) log.info({ resources, operations }, 'purged')

@@ -34,7 +34,7 @@ export function systemEntry(what: {
     callerIp: null,
     userAgent: null,
     requestReason: null,
-    requestId: '',
+    requestId: crypto.randomUUID(),
     request: null,
     before: null,
     after: null,

@@ -1,6 +1,7 @@
 import type { CanonicalCode, Detail } from '../domain/error.ts'
 import { ApiError } from '../domain/error.ts'
 import { type JsonObject, asObject, listOf } from '../domain/proto-json.ts'
+import { renderError } from '../http/render.ts'
 
 /** An error body of the upstream, judged: what the caller may see of it, and whether it concerns our own credential. */
 export interface JudgedError {
@@ -60,7 +61,7 @@ export function judgeError(reply: {
   if (isOurs) {
     return {
       httpStatus: 503,
-      body: render(CREDENTIAL_REFUSED, reply.asArray),
+      body: renderError(CREDENTIAL_REFUSED, reply.asArray ? 'array' : 'object'),
       credentialReason: reason ?? `HTTP_${reply.httpStatus}`,
     }
   }
@@ -80,12 +81,6 @@ export const CREDENTIAL_REFUSED = new ApiError(
   'UPSTREAM_CREDENTIAL_REFUSED',
   'The upstream refused this gateway, not your request. Its operator has been told. Please retry later.',
 )
-
-function render(error: ApiError, asArray: boolean): Buffer {
-  const { httpStatus: code, message, status, details } = error
-  const body = { error: { code, message, status, details } }
-  return Buffer.from(JSON.stringify(asArray ? [body] : body, null, 2))
-}
 
 /** The `error` object of Google's body, alone or first in an array; null when the body is anything else. */
 function errorIn(body: Buffer): JsonObject | null {
