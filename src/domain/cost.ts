@@ -1,0 +1,238 @@
+/**
+ * What a call cost: one pure function of its usage, the price it was admitted under and the tier it was served in
+ * (MONEY.md rule 18, gemini-wire 2.7 and 6.1). Sums are exact and rounded once, up, to a whole nano-dollar.
+ */
+import {
+  type Lines,
+  MODALITIES,
+  type Modality,
+  PRICED_TIERS,
+  type Price,
+  type PricedTier,
+  type Rates,
+  SHORT_PROMPT_TOKENS_MAX,
+} from './price.ts'
+import type { ModalityCount, Usage } from './usage.ts'
+
+/** What a reply tells besides its usage. */
+export interface Served {
+  /** The tier by the header `x-gemini-service-tier`, or `batch`; used where `usage.serviceTier` does not say. */
+  readonly tier: string | null
+  /** Searches the model ran: `groundingMetadata.webSearchQueries`. Gemini 3 and later bill each. */
+  readonly searchQueries: number
+  /** Prompts answered with search, 0 or 1 for a single call. Gemini 2.x bills these instead of queries. */
+  readonly searchPrompts: number
+  readonly mapsQueries: number
+}
+
+export const SERVED_PLAINLY: Served = { tier: null, searchQueries: 0, searchPrompts: 0, mapsQueries: 0 }
+
+const UNSPECIFIED: ReadonlySet<string> = new Set(['', 'unspecified', 'service_tier_unspecified'])
+
+const TIERS: ReadonlyMap<string, PricedTier> = new Map([
+  ...[...UNSPECIFIED].map(name => [name, 'standard'] as const),
+  ...PRICED_TIERS.map(tier => [tier, tier] as const),
+  ...PRICED_TIERS.map(tier => [`service_tier_${tier}`, tier] as const),
+])
+
+/** The tier a name means, in any case; nothing named is standard; null: none we know. */
+export function tierOf(name: string | null): PricedTier | null {
+  return name === null ? 'standard' : (TIERS.get(name.toLowerCase()) ?? null)
+}
+
+/**
+ * Cost in whole nano-dollars, rounded up; null: unpriced, as something was used (a modality, a tier, a tool) that has no
+ * known price. Free quotas of search and maps are not modelled: they are charged from the first.
+ *
+ * Where counts by modality leave something open, the dearest reading counts: tokens they do not name are of the dearest
+ * modality they do name, or text; cached tokens they do not name are of the modality whose discount is least.
+ *
+ * Costs beyond 2^53 nano-dollars (nine million dollars), which no real call has, are given as `Number.MAX_SAFE_INTEGER`.
+ */
+export function costOf(usage: Usage, price: Price, served: Served = SERVED_PLAINLY): number | null {
+  if (!price.isByToken) return null
+  const tier = servedTier(usage, served)
+  const tierLines = tier === null ? null : price.tiers[tier]
+  if (tierLines === null) return null
+  const lines = usage.promptTokens > SHORT_PROMPT_TOKENS_MAX ? tierLines.long : tierLines.short
+  const isText = usage.details === null && usage.cachedTokens <= usage.promptTokens
+  const isPlain = served.searchQueries === 0 && served.searchPrompts === 0 && served.mapsQueries === 0
+  if (isText && isPlain) return costOfText(usage, lines)
+  const bill = billByModality(usage, lines)
+  return bill !== null && addTools(bill, price, served) ? bill.nanos() : null
+}
+
+function servedTier(usage: Usage, served: Served): PricedTier | null {
+  const told = usage.serviceTier
+  return tierOf(told === null || UNSPECIFIED.has(told.toLowerCase()) ? served.tier : told)
+}
+
+/** Nearly every call: all of it is text, and no tool has a charge. */
+function costOfText(usage: Usage, lines: Lines): number | null {
+  const uncached = usage.promptTokens - usage.cachedTokens
+  const input = lines.input.text
+  const cached = lines.cached.text
+  const output = lines.output.text
+  if (input === null && (uncached > 0 || usage.toolUsePromptTokens > 0)) return null
+  if (cached === null && usage.cachedTokens > 0) return null
+  if (output === null && (usage.candidatesTokens > 0 || usage.thoughtsTokens > 0)) return null
+  const picos =
+    uncached * (input ?? 0) +
+    usage.toolUsePromptTokens * (input ?? 0) +
+    usage.cachedTokens * (cached ?? 0) +
+    usage.candidatesTokens * (output ?? 0) +
+    usage.thoughtsTokens * (output ?? 0)
+  if (picos <= Number.MAX_SAFE_INTEGER) return nanosUp(picos)
+  return billByModality(usage, lines)?.nanos() ?? null
+}
+
+/**
+ * Whole nano-dollars of whole pico-dollars, rounded up. Exact up to 2^53, which doubles hold without loss: no term is
+ * negative, so where the sum stayed below 2^53, so did every step.
+ */
+export function nanosUp(picos: number): number {
+  const rest = picos % 1000
+  return (picos - rest) / 1000 + (rest > 0 ? 1 : 0)
+}
+
+/** The same from exact integers of any size; what passes 2^53 is given as the greatest safe integer. */
+export function nanosUpExact(picos: bigint): number {
+  const nanos = (picos + 999n) / 1000n
+  return nanos > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : Number(nanos)
+}
+
+/** Amounts and their rates, added up exactly. */
+class Bill {
+  readonly #amounts: number[] = []
+  readonly #rates: number[] = []
+
+  /** False: something is owed at a rate that is unknown. */
+  add(amount: number, rate: number | null): boolean {
+    if (amount <= 0) return true
+    if (rate === null) return false
+    this.#amounts.push(amount)
+    this.#rates.push(rate)
+    return true
+  }
+
+  nanos(): number {
+    let picos = 0
+    for (const [index, amount] of this.#amounts.entries()) picos += amount * (this.#rates[index] ?? 0)
+    if (picos <= Number.MAX_SAFE_INTEGER) return nanosUp(picos)
+    let exact = 0n
+    for (const [index, amount] of this.#amounts.entries()) {
+      exact += BigInt(amount) * BigInt(this.#rates[index] ?? 0)
+    }
+    return nanosUpExact(exact)
+  }
+}
+
+function addTools(bill: Bill, price: Price, served: Served): boolean {
+  const { googleSearch: search, googleMaps: maps } = price.tools
+  const searchUnits = search?.unit === 'prompt' ? served.searchPrompts : served.searchQueries
+  if (search === undefined && (served.searchQueries > 0 || served.searchPrompts > 0)) return false
+  return bill.add(searchUnits, search?.picos ?? null) && bill.add(served.mapsQueries, maps?.picos ?? null)
+}
+
+type Counts = Record<Modality, number>
+
+function billByModality(usage: Usage, lines: Lines): Bill | null {
+  const { details } = usage
+  const prompt = countsOf(details?.prompt, usage.promptTokens, lines.input)
+  const cached = namedCounts(details?.cached)
+  const tools = countsOf(details?.toolUsePrompt, usage.toolUsePromptTokens, lines.input)
+  const output = countsOf(details?.candidates, usage.candidatesTokens, lines.output)
+  if (prompt === null || cached === null || tools === null || output === null) return null
+  const uncached = moveCached(prompt, cached, { lines, total: usage.cachedTokens })
+  const bill = new Bill()
+  for (const modality of MODALITIES) {
+    const isKnown =
+      bill.add(uncached[modality], lines.input[modality]) &&
+      bill.add(cached[modality], lines.cached[modality]) &&
+      bill.add(tools[modality], lines.input[modality]) &&
+      bill.add(output[modality], lines.output[modality])
+    if (!isKnown) return null
+  }
+  return bill.add(usage.thoughtsTokens, lines.output.text) ? bill : null
+}
+
+/**
+ * Tokens by modality, at least `total`: what the details leave open is of the dearest modality they name, or text. Null
+ * for a modality we do not know.
+ */
+function countsOf(details: readonly ModalityCount[] | undefined, total: number, rates: Rates): Counts | null {
+  const counts = namedCounts(details)
+  if (counts === null) return null
+  const open = total - sumOf(counts)
+  if (open > 0) counts[dearestNamed(counts, rates)] += open
+  return counts
+}
+
+function namedCounts(details: readonly ModalityCount[] | undefined): Counts | null {
+  const counts: Counts = { text: 0, image: 0, audio: 0, video: 0, document: 0 }
+  for (const { modality, tokenCount } of details ?? []) {
+    const name = MODALITY_NAMES.get(modality)
+    if (name !== undefined) counts[name] += tokenCount
+    else if (tokenCount > 0) return null
+  }
+  return counts
+}
+
+const MODALITY_NAMES: ReadonlyMap<string, Modality> = new Map(
+  MODALITIES.map(modality => [modality.toUpperCase(), modality]),
+)
+
+function sumOf(counts: Counts): number {
+  return counts.text + counts.image + counts.audio + counts.video + counts.document
+}
+
+/** An unknown rate is the dearest of all. */
+function dearestNamed(counts: Counts, rates: Rates): Modality {
+  let dearest: Modality = 'text'
+  for (const modality of MODALITIES) {
+    if (counts[modality] > 0 && (rates[modality] ?? Infinity) > (rates[dearest] ?? Infinity))
+      dearest = modality
+  }
+  return dearest
+}
+
+/**
+ * What of the prompt was not cached. Adds the cached tokens that name no modality to `cached`. No token is billed twice,
+ * whatever the details say: a cached token is always one less that is not.
+ */
+function moveCached(
+  prompt: Counts,
+  cached: Counts,
+  { lines, total }: { readonly lines: Lines; readonly total: number },
+): Counts {
+  const open = Math.max(0, total - sumOf(cached))
+  const left = Math.max(0, sumOf(prompt) - sumOf(cached))
+  const uncached = { ...prompt }
+  for (const modality of MODALITIES) uncached[modality] = Math.max(0, prompt[modality] - cached[modality])
+  // More is cached of a modality than the prompt has of it: the rest of it took the place of something else.
+  take(uncached, { amount: sumOf(uncached) - left, order: modality => lines.input[modality] ?? 0 })
+  const discount = (modality: Modality): number =>
+    (lines.input[modality] ?? 0) - (lines.cached[modality] ?? 0)
+  const over = take(uncached, { amount: open, order: discount, into: cached })
+  if (over > 0) cached[dearestNamed(prompt, lines.cached)] += over
+  return uncached
+}
+
+interface Taking {
+  readonly amount: number
+  readonly order: (modality: Modality) => number
+  readonly into?: Counts
+}
+
+/** Takes tokens away, the lowest in order first; returns how many were not there. */
+function take(counts: Counts, { amount, order, into }: Taking): number {
+  let open = amount
+  for (const modality of [...MODALITIES].sort((a, b) => order(a) - order(b))) {
+    const taken = Math.min(open, counts[modality])
+    if (taken <= 0) continue
+    counts[modality] -= taken
+    open -= taken
+    if (into !== undefined) into[modality] += taken
+  }
+  return open
+}
