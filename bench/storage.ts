@@ -41,6 +41,11 @@ function sample(number: number): UsageRecord {
     },
     requestBytes: 1_460,
     responseBytes: 5_210,
+    costNanos: 1_023_500,
+    postedNanos: 0,
+    heldNanos: 0,
+    ledger: [],
+    clampedOutputTokens: null,
   }
 }
 
@@ -51,7 +56,7 @@ async function measure(engine: EngineChoice, dataDir: string): Promise<void> {
   const startCpu = process.cpuUsage()
   const appendUntilEnd = async (): Promise<void> => {
     while (performance.now() - startMs < RUN_MS) {
-      await storage.usage.append(sample(appended))
+      await storage.usage.append(sample(appended), [])
       appended += 1
     }
   }

@@ -14,8 +14,11 @@ import type { Project } from '../src/domain/project.ts'
 import type { UsageRecord } from '../src/domain/usage.ts'
 import { NO_USAGE } from '../src/domain/usage.ts'
 import type { EngineChoice } from '../src/storage/engine.ts'
+import { openEngine } from '../src/storage/engine.ts'
 import { openStorage } from '../src/storage/open.ts'
-import type { KeyDraft, Storage } from '../src/storage/storage.ts'
+import type { Db } from '../src/storage/schema.ts'
+import type { OpenHold } from '../src/domain/ledger.ts'
+import type { BudgetDraft, KeyDraft, Storage } from '../src/storage/storage.ts'
 import type { TestPostgres } from './postgres.ts'
 import { startPostgres } from './postgres.ts'
 
@@ -156,7 +159,48 @@ export function usageRecord(part: Partial<UsageRecord> = {}): UsageRecord {
     usage: NO_USAGE,
     requestBytes: 10,
     responseBytes: 20,
+    costNanos: 0,
+    postedNanos: 0,
+    heldNanos: 0,
+    ledger: [],
+    clampedOutputTokens: null,
     ...part,
+  }
+}
+
+/** A budget of the organization that never ends, unless told otherwise. */
+export function budgetDraft(part: Partial<BudgetDraft> = {}): BudgetDraft {
+  return {
+    scope: 'organization',
+    projectNumber: null,
+    lineage: null,
+    period: 'total',
+    capNanos: 1_000,
+    policy: 'clamp',
+    defaultMaxOutputTokens: null,
+    toolCeilingsNanos: {},
+    ...part,
+  }
+}
+
+/** A hold like the one that the record of the same call would have had. */
+export function holdOf(record: UsageRecord, allotmentIds: readonly string[]): OpenHold {
+  const { callId, startTimeMs, projectNumber, keyUid, method, model, heldNanos, ledger } = record
+  return { callId, startTimeMs, projectNumber, keyUid, method, model, heldNanos, ledger, allotmentIds }
+}
+
+/** As many of a value as told. */
+export function times<Value>(count: number, value: Value): readonly Value[] {
+  return Array.from({ length: count }, () => value)
+}
+
+/** Works on the database behind the storage's back. */
+export async function behind<Result>(place: Place, work: (db: Db) => Promise<Result>): Promise<Result> {
+  const { db } = openEngine(place.engine)
+  try {
+    return await work(db)
+  } finally {
+    await db.destroy()
   }
 }
 
@@ -177,7 +221,9 @@ export async function reasonOf(promise: Promise<unknown>): Promise<string> {
 
 /** A process of storage-child.ts, with the first line it printed. */
 export async function startChild(
-  order: { readonly mode: 'open' | 'append'; readonly place: Place } & Readonly<Record<string, unknown>>,
+  order: { readonly mode: 'open' | 'append' | 'spend' | 'hold'; readonly place: Place } & Readonly<
+    Record<string, unknown>
+  >,
   identity: { readonly uid?: number; readonly gid?: number } = {},
 ): Promise<{ readonly said: string; kill(): Promise<void> }> {
   const script = fileURLToPath(new URL('./storage-child.ts', import.meta.url))

@@ -57,6 +57,7 @@ describeOnBothEngines('keys', engine => {
     const { digest, ...visible } = draft
     expect(made).toEqual({
       ...visible,
+      lineage: made.uid,
       etag: expect.stringMatching(/^W\/"[A-Za-z0-9+/]{22}=="$/),
       createTimeMs: made.createTimeMs,
       updateTimeMs: made.createTimeMs,
@@ -66,7 +67,7 @@ describeOnBothEngines('keys', engine => {
     })
     expect(await storage.keys.find(project.number, 'web-shop')).toEqual(made)
     expect(await storage.keys.find(project.number, draft.uid)).toEqual(made)
-    expect(await storage.keys.findByDigest(digest)).toEqual({ key: made, project })
+    expect(await storage.keys.findByDigest(digest)).toEqual({ key: made, project, budgets: [] })
     expect((await storage.operations.find(operation.name))?.resource).toEqual(made)
   })
 
@@ -201,7 +202,7 @@ describeOnBothEngines('keys of a deleted project', engine => {
     const target = { id: project.number, etag: null }
     const gone = await storage.projects.delete(target, auditEntry(), null)
     const grant = await storage.keys.findByDigest(`digest of ${live.uid}`)
-    expect(grant).toEqual({ key: live, project: gone })
+    expect(grant).toEqual({ key: live, project: gone, budgets: [] })
     const refused = [keys.create(), keys.update(live, {}), keys.delete(live), keys.undelete(deleted)]
     expect(new Set(await Promise.all(refused.map(reasonOf)))).toEqual(new Set(['STATE_CONFLICT']))
     const seen: Change[] = []
@@ -285,7 +286,7 @@ describeOnBothEngines('the usage check', engine => {
     const key = await keys.create()
     const call = { projectNumber: number, keyUid: key.uid, startTimeMs: usedMs }
     // Not awaited: the check itself has to wait for it.
-    const appended = storage.usage.append(usageRecord(call))
+    const appended = storage.usage.append(usageRecord(call), [])
     const inUse = await refusal(keys.delete(key, usedMs - 1))
     expect(inUse.reason).toBe('KEY_IN_USE')
     expect(inUse.message).toContain('2026-11-20T00:00:00.000Z')
@@ -306,8 +307,11 @@ describeOnBothEngines('the usage check', engine => {
     const { number } = await createProject(storage)
     const keys = keysOf(storage, number)
     const key = await keys.create()
-    await storage.usage.append(usageRecord({ keyUid: key.uid, outcome, startTimeMs: usedMs }))
-    await storage.usage.append(usageRecord({ keyUid: key.uid, outcome, startTimeMs: usedMs - 5 * DAY_MS }))
+    await storage.usage.append(usageRecord({ keyUid: key.uid, outcome, startTimeMs: usedMs }), [])
+    await storage.usage.append(
+      usageRecord({ keyUid: key.uid, outcome, startTimeMs: usedMs - 5 * DAY_MS }),
+      [],
+    )
     const deletion = keys.delete(key, usedMs - 1)
     if (lastUsedTimeMs === null) await deletion
     else expect(await reasonOf(deletion)).toBe('KEY_IN_USE')

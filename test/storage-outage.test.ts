@@ -23,6 +23,11 @@ function record(callId: string): UsageRecord {
     usage: { ...NO_USAGE, promptTokens: 1, totalTokens: 1 },
     requestBytes: 0,
     responseBytes: 0,
+    costNanos: 0,
+    postedNanos: 0,
+    heldNanos: 0,
+    ledger: [],
+    clampedOutputTokens: null,
   }
 }
 
@@ -37,7 +42,7 @@ describeOnPostgres('usage through outages', engine => {
     let appended = 0
     const client = async (name: number): Promise<void> => {
       for (let turn = 0; !over.signal.aborted; turn++) {
-        await storage.usage.append(record(`${name}-${turn}`))
+        await storage.usage.append(record(`${name}-${turn}`), [])
         appended++
       }
     }

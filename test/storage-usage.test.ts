@@ -54,6 +54,10 @@ function totalsOf(records: readonly UsageRecord[]): UsageTotals {
     totalTokens: sum(record => record.usage.totalTokens),
     requestBytes: sum(record => record.requestBytes),
     responseBytes: sum(record => record.responseBytes),
+    costNanos: String(records.reduce((total, record) => total + BigInt(record.costNanos ?? 0), 0n)),
+    unpriced: sum(({ costNanos, outcome }) =>
+      costNanos === null && (outcome === 'posted' || outcome === 'estimated') ? 1 : 0,
+    ),
   }
 }
 
@@ -130,6 +134,11 @@ const anyRecord: fc.Arbitrary<UsageRecord> = fc.record({
   }),
   requestBytes: count,
   responseBytes: count,
+  costNanos: fc.option(fc.integer({ min: 0, max: 2 ** 45 })),
+  postedNanos: fc.integer({ min: 0, max: 2 ** 45 }),
+  heldNanos: count,
+  ledger: fc.constant([]),
+  clampedOutputTokens: fc.option(count),
 })
 
 async function readAll(storage: Storage): Promise<readonly UsageRecord[]> {
@@ -157,21 +166,26 @@ describeOnBothEngines('usage', engine => {
         },
         serviceTier: 'priority',
       },
+      costNanos: 9_007_199_254_740_991,
+      postedNanos: 9_007_199_254_740_990,
+      heldNanos: 1,
+      ledger: [],
+      clampedOutputTokens: 256,
     })
     const plain = usageRecord()
-    await storage.usage.append(record)
-    await storage.usage.append(plain)
+    await storage.usage.append(record, [])
+    await storage.usage.append(plain, [])
     expect(await readAll(storage)).toEqual([plain, record])
   })
 
   test('a record that no column can hold is refused alone, and odd characters do not harm the others', async () => {
     const storage = await engine.open()
     const results = await Promise.allSettled([
-      storage.usage.append(usageRecord({ requestBytes: Number.NaN })),
-      storage.usage.append(usageRecord({ usage: { ...NO_USAGE, totalTokens: 2 ** 60 } })),
-      storage.usage.append(usageRecord({ startTimeMs: Infinity })),
-      storage.usage.append(usageRecord({ model: 'a\0b\ud800c\u0007' })),
-      storage.usage.append(usageRecord({ model: 'plain' })),
+      storage.usage.append(usageRecord({ requestBytes: Number.NaN }), []),
+      storage.usage.append(usageRecord({ usage: { ...NO_USAGE, totalTokens: 2 ** 60 } }), []),
+      storage.usage.append(usageRecord({ startTimeMs: Infinity }), []),
+      storage.usage.append(usageRecord({ model: 'a\0b\ud800c\u0007' }), []),
+      storage.usage.append(usageRecord({ model: 'plain' }), []),
     ])
     expect(results.map(result => result.status)).toEqual([
       'rejected',
@@ -190,8 +204,8 @@ describeOnBothEngines('usage', engine => {
     const records = times.map((startTimeMs, place) =>
       usageRecord({ startTimeMs, keyUid: place % 2 === 0 ? 'even' : 'odd' }),
     )
-    await Promise.all(records.map(record => storage.usage.append(record)))
-    await storage.usage.append(usageRecord({ projectNumber: '100000000000' }))
+    await Promise.all(records.map(record => storage.usage.append(record, [])))
+    await storage.usage.append(usageRecord({ projectNumber: '100000000000' }), [])
     const newest = records.toReversed()
     const recent = (limit: number, keyUid?: string) =>
       storage.usage.recent({ projectNumber: PROJECT, limit, ...(keyUid === undefined ? {} : { keyUid }) })
@@ -227,7 +241,7 @@ describeOnBothEngines('usage', engine => {
         async (records, queries) => {
           all.push(...records)
           // Not awaited before the reports: those wait for what was appended before them.
-          const appended = Promise.all(records.map(record => storage.usage.append(record)))
+          const appended = Promise.all(records.map(record => storage.usage.append(record, [])))
           for (const query of queries) {
             expect(sorted(await storage.usage.report(query))).toEqual(sorted(recount(all, query)))
           }
@@ -241,7 +255,7 @@ describeOnBothEngines('usage', engine => {
   test('a report contains every record appended before it while folding goes on beside', async () => {
     const storage = await engine.open()
     for (const appended of [500, 1_000, 1_500, 2_000, 2_500]) {
-      await Promise.all(Array.from({ length: 500 }, () => storage.usage.append(usageRecord())))
+      await Promise.all(Array.from({ length: 500 }, () => storage.usage.append(usageRecord(), [])))
       // Each of them finds another one folding.
       const reports = await Promise.all(Array.from({ length: 4 }, () => storage.usage.report(everything)))
       expect(reports.map(([row]) => row?.totals.calls)).toEqual(Array(4).fill(appended))
@@ -257,7 +271,7 @@ describeOnBothEngines('usage', engine => {
       [1, 'b', 'M'],
     ] as const) {
       const startTimeMs = NOV_MS + minute * MINUTE_MS
-      await storage.usage.append(usageRecord({ startTimeMs, keyUid, model }))
+      await storage.usage.append(usageRecord({ startTimeMs, keyUid, model }), [])
     }
     const rows = await storage.usage.report({
       ...everything,
@@ -275,10 +289,10 @@ describeOnBothEngines('usage', engine => {
   test('closing commits what was appended', async () => {
     const place = await engine.place()
     const storage = await engine.open(place)
-    const appended = Promise.all(Array.from({ length: 100 }, () => storage.usage.append(usageRecord())))
+    const appended = Promise.all(Array.from({ length: 100 }, () => storage.usage.append(usageRecord(), [])))
     await storage.close()
     await appended
-    expect(await reasonOf(storage.usage.append(usageRecord()))).toBe('STORAGE_UNAVAILABLE')
+    expect(await reasonOf(storage.usage.append(usageRecord(), []))).toBe('STORAGE_UNAVAILABLE')
     const again = await engine.open(place)
     expect((await again.usage.report(everything))[0]?.totals.calls).toBe(100)
   })
@@ -318,9 +332,9 @@ describeOnBothEngines('usage', engine => {
   test('1,000 concurrent appends share a few commits', async () => {
     const place = await engine.place()
     const storage = await engine.open(place)
-    await storage.usage.append(usageRecord())
+    await storage.usage.append(usageRecord(), [])
     const before = await commits(place, storage)
-    await Promise.all(Array.from({ length: 1_000 }, () => storage.usage.append(usageRecord())))
+    await Promise.all(Array.from({ length: 1_000 }, () => storage.usage.append(usageRecord(), [])))
     // Some are those of the fold that runs beside.
     expect((await commits(place, storage)) - before).toBeLessThan(20)
   })
@@ -340,7 +354,7 @@ describeOnPostgres('usage of several nodes', engine => {
     await new Promise(resolve => setTimeout(resolve, 1_500))
     await Promise.all(children.map(child => child.kill()))
     const storage = await engine.open({ engine: choice, dataDir: freshFolder() })
-    await storage.usage.append({ ...record, callId: 'own' })
+    await storage.usage.append({ ...record, callId: 'own' }, [])
     const records = await readAll(storage)
     expect(records.length).toBeGreaterThan(1_000)
     const query: UsageQuery = { ...everything, granularity: 'minute', groupBy: ['time', 'model'] }

@@ -44,6 +44,8 @@ export type Environment = (typeof ENVIRONMENTS)[number]
 export interface Key {
   /** UUID, never reused. */
   readonly uid: string
+  /** The uid of the first key of its line: a rotated successor keeps it, and with it the budgets (MONEY.md rule 3). */
+  readonly lineage: string
   readonly projectNumber: string
   /** The last segment of the resource name, unique in its project until purged. */
   readonly keyId: string

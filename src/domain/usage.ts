@@ -70,6 +70,16 @@ export interface UsageRecord {
   readonly usage: Usage
   readonly requestBytes: number
   readonly responseBytes: number
+  /** What the call cost by the price in force when it was admitted, nano-dollars; null: no price is known for it. */
+  readonly costNanos: number | null
+  /** What of it was posted to the budgets of its path; the rest of the cost is their overrun (MONEY.md rule 19). */
+  readonly postedNanos: number
+  /** The worst case it was admitted with; 0 where no budget was in force. */
+  readonly heldNanos: number
+  /** The budget rows it was posted to, by id; empty where no budget was in force. */
+  readonly ledger: readonly number[]
+  /** The output limit it was clamped to; null where it was not. */
+  readonly clampedOutputTokens: number | null
 }
 
 /** Sums over calls. */
@@ -87,6 +97,10 @@ export interface UsageTotals {
   readonly totalTokens: number
   readonly requestBytes: number
   readonly responseBytes: number
+  /** What the calls of known price cost, nano-dollars. Decimal: a sum over many calls may pass 2^53. */
+  readonly costNanos: string
+  /** Calls that are or may be billed and whose price is not known; `costNanos` leaves them out. */
+  readonly unpriced: number
 }
 
 export const USAGE_GRANULARITIES = ['minute', 'hour', 'day'] as const

@@ -1,10 +1,12 @@
 /**
  * Group commit on the calling thread. Records gather while a batch is being committed and leave together when its answer
- * comes, so the batch grows with the load and an idle store commits a single record at once.
+ * comes, so the batch grows with the load and an idle store commits a single record at once. A batch is never given up:
+ * money that was spent is posted, once, in the order in which it was spent.
  */
 import { ApiError } from '../domain/error.ts'
 import type { UsageRecord } from '../domain/usage.ts'
-import { BlockClock, encodeRecord } from './record-row.ts'
+import { BlockClock, amount, encodeRecord } from './record-row.ts'
+import type { Charge } from '../domain/ledger.ts'
 
 /** Records of one month: a JSON array of encoded records. */
 export interface AppendBatch {
@@ -13,94 +15,170 @@ export interface AppendBatch {
   readonly json: string
 }
 
-/** Commits the batches under a number of their own. The same number again is the same batch, not a second one. */
-export type SendBatch = (number: number, batches: readonly AppendBatch[]) => Promise<void>
+/** Cost above what was posted for it, on one budget row. */
+export interface RowOverrun {
+  readonly rowId: number
+  readonly nanos: number
+}
+
+/** What is committed together. */
+export interface AppendMessage {
+  readonly batches: readonly AppendBatch[]
+  /**
+   * `[allotmentId, nanos]` pairs as a JSON array: all that was ever settled from the allotment, so that telling it twice
+   * changes nothing. null: no allotment is charged.
+   */
+  readonly settled: string | null
+  readonly overruns: readonly RowOverrun[]
+}
+
+/** Commits the message under a number of its own. The same number again is the same message, not a second one. */
+export type SendMessage = (number: number, message: AppendMessage) => Promise<void>
+
+/** Where records are kept that the store does not take in time. */
+export interface RecordKeeper {
+  /** Keeps the encoded records; they survive a crash once it returns. Throws STORAGE_UNAVAILABLE. */
+  keep(encoded: readonly string[]): void
+  /** The record of the call is in the store. */
+  settled(callId: string): void
+}
 
 /** Bounds one message and one transaction; what is beyond it leaves with the next batch. */
 const BATCH_RECORDS_MAX = 4_096
-/** Under load commits are at least this far apart: a commit costs the same for one record as for fifty. */
-const COMMIT_EVERY_MS = 2
+/**
+ * Under load commits are some time apart: one costs nearly the same for a single record as for fifty. The time follows
+ * how long the last one took, so that a slow disk is not asked all the time and no call waits long.
+ */
+const COMMIT_GAP = { timesLast: 2, minMs: 2, maxMs: 8 }
 const RETRY_EVERY_MS = 250
+/** A commit that takes longer is an outage until it ends (MONEY.md rule 22). */
+const COMMIT_SLOW_MS = 2_000
 
 class Gathering {
   readonly blocks = new Map<string, string[]>()
+  readonly callIds: string[] = []
+  readonly onDurable: (() => void)[] = []
+  readonly settled = new Map<string, number>()
+  readonly overruns = new Map<number, number>()
   readonly done = Promise.withResolvers<void>()
-  count = 0
+  readonly startedMs = performance.now()
+  /** Whoever appended was told that the store did not take the records in time. */
+  isTold = false
 
   constructor() {
     // Whoever appended hears of a failure; a batch nobody awaits must not end the process.
     this.done.promise.catch(() => {})
   }
 
-  batches(): AppendBatch[] {
-    return Array.from(this.blocks, ([block, records]) => ({
-      block,
-      count: records.length,
-      json: `[${records.join(',')}]`,
-    }))
+  add(block: string, encoded: string, { callId, ledger, costNanos, postedNanos }: UsageRecord): void {
+    const records = this.blocks.get(block)
+    if (records === undefined) this.blocks.set(block, [encoded])
+    else records.push(encoded)
+    this.callIds.push(callId)
+    if (costNanos === null || costNanos <= postedNanos) return
+    for (const rowId of ledger) {
+      this.overruns.set(rowId, (this.overruns.get(rowId) ?? 0) + costNanos - postedNanos)
+    }
+  }
+
+  message(): AppendMessage {
+    return {
+      batches: Array.from(this.blocks, ([block, records]) => ({
+        block,
+        count: records.length,
+        json: `[${records.join(',')}]`,
+      })),
+      settled: this.settled.size === 0 ? null : JSON.stringify([...this.settled]),
+      overruns: Array.from(this.overruns, ([rowId, nanos]) => ({ rowId, nanos })),
+    }
   }
 }
 
 export class AppendQueue {
-  readonly #send: SendBatch
-  #retryForMs: number
+  readonly #send: SendMessage
+  readonly #keeper: RecordKeeper
+  readonly #waitMs: number
   readonly #clock = new BlockClock()
+  /** All that was settled from each open allotment since it was opened. */
+  readonly #settled = new Map<string, number>()
   /** Not sent yet, oldest first. Only the last one still takes records. */
   #waiting: Gathering[] = []
   #sending: Gathering | null = null
   #scheduled = false
   #sentMs = 0
+  /** How long after the last commit was sent the next one may be. */
+  #gapMs = COMMIT_GAP.minMs
   #number = 0
-  #failing = false
+  #failure: unknown = null
+  #watching = false
   #closed = false
 
   /**
-   * `send` resolves when the batches are committed. While it rejects with STORAGE_UNAVAILABLE it is asked again with the
-   * same batch, for `retryForMs`; then every record of the batch is told.
+   * `send` resolves when the message is committed; while it rejects it is asked again with the same one. Whoever has
+   * waited `waitMs` for a record is told STORAGE_UNAVAILABLE, after `keeper` has kept the record; it is posted all the
+   * same.
    */
-  constructor(send: SendBatch, retryForMs: number) {
+  constructor(send: SendMessage, keeper: RecordKeeper, waitMs: number) {
     this.#send = send
-    this.#retryForMs = retryForMs
+    this.#keeper = keeper
+    this.#waitMs = waitMs
   }
 
-  /** False from the first failed commit to the next one that succeeds. */
+  /** False from the first failed commit to the next one that succeeds, and while one takes longer than two seconds. */
   get isFlowing(): boolean {
-    return !this.#failing
+    if (this.#failure !== null) return false
+    return this.#sending === null || performance.now() - this.#sentMs < COMMIT_SLOW_MS
   }
 
-  /** From now on a failure is told at once: nobody will be there for another attempt. */
+  /** From now on nothing is tried again: nobody will be there to answer. What is not committed is kept. */
   close(): void {
-    this.#retryForMs = 0
     this.#closed = true
   }
 
-  /** Resolves when the record is durable. */
-  append(record: UsageRecord): Promise<void> {
+  /**
+   * Resolves when the record is durable and its charges are settled. INTERNAL, and nothing is stored, for a number that
+   * is none. `onDurable` is called then, also where the promise was rejected for having taken too long.
+   */
+  append(record: UsageRecord, charges: readonly Charge[], onDurable?: () => void): Promise<void> {
     let gathering: Gathering
     try {
       const block = this.#clock.blockOf(record.startTimeMs)
       const encoded = encodeRecord(record)
+      for (const { nanos } of charges) amount(nanos)
       gathering = this.#open()
-      const records = gathering.blocks.get(block)
-      if (records === undefined) gathering.blocks.set(block, [encoded])
-      else records.push(encoded)
-      gathering.count += 1
+      gathering.add(block, encoded, record)
+      if (onDurable !== undefined) gathering.onDurable.push(onDurable)
     } catch (error) {
       return Promise.reject(error)
+    }
+    for (const { allotmentId, nanos } of charges) {
+      const settled = (this.#settled.get(allotmentId) ?? 0) + nanos
+      this.#settled.set(allotmentId, settled)
+      gathering.settled.set(allotmentId, settled)
     }
     if (this.#sending === null) this.#schedule()
     return gathering.done.promise
   }
 
-  /** Resolves when everything appended so far was committed or refused. */
+  /** Resolves when everything appended so far was committed, or whoever appended it was told that it was not. */
   async settled(): Promise<void> {
     const last = this.#waiting.at(-1) ?? this.#sending
     await last?.done.promise.catch(() => {})
   }
 
+  /** Whether charges to the allotment are not committed yet. */
+  owes(allotmentId: string): boolean {
+    return this.#pending().some(gathering => gathering.settled.has(allotmentId))
+  }
+
+  /** The allotment is closed: it will not be charged again. */
+  forget(allotmentId: string): void {
+    this.#settled.delete(allotmentId)
+  }
+
   #open(): Gathering {
     const last = this.#waiting.at(-1)
-    if (last !== undefined && last.count < BATCH_RECORDS_MAX) return last
+    if (last !== undefined && !last.isTold && last.callIds.length < BATCH_RECORDS_MAX) return last
     const fresh = new Gathering()
     this.#waiting.push(fresh)
     return fresh
@@ -114,8 +192,9 @@ export class AppendQueue {
       void this.#sendNext()
     }
     // After the callbacks that are ready now, which may append too.
-    if (performance.now() - this.#sentMs >= COMMIT_EVERY_MS) setImmediate(send)
-    else setTimeout(send, COMMIT_EVERY_MS)
+    const waitMs = this.#sentMs + this.#gapMs - performance.now()
+    if (waitMs < 1) setImmediate(send)
+    else setTimeout(send, waitMs)
   }
 
   async #sendNext(): Promise<void> {
@@ -123,46 +202,72 @@ export class AppendQueue {
     if (next === undefined) return
     this.#sending = next
     this.#sentMs = performance.now()
-    try {
-      await this.#commit(next.batches())
+    this.#watch()
+    if (await this.#commit(next.message())) {
+      const tookMs = performance.now() - this.#sentMs
+      this.#gapMs = Math.min(Math.max(tookMs * COMMIT_GAP.timesLast, COMMIT_GAP.minMs), COMMIT_GAP.maxMs)
       next.done.resolve()
-    } catch (error) {
-      next.done.reject(error)
+      for (const callId of next.callIds) this.#keeper.settled(callId)
+      for (const onDurable of next.onDurable) onDurable()
+    } else {
+      this.#tell(this.#pending())
     }
     this.#sending = null
     if (this.#waiting.length > 0) this.#schedule()
   }
 
-  async #commit(batches: readonly AppendBatch[]): Promise<void> {
+  /** Tries until it is committed; false when the queue was closed before. */
+  async #commit(message: AppendMessage): Promise<boolean> {
     const number = ++this.#number
-    const deadlineMs = performance.now() + this.#retryForMs
     for (;;) {
       try {
-        await this.#send(number, batches)
-        this.#failing = false
-        return
+        await this.#send(number, message)
+        this.#failure = null
+        return true
       } catch (error) {
-        if (!(error instanceof ApiError) || error.reason !== 'STORAGE_UNAVAILABLE') throw error
-        this.#failing = true
-        if (performance.now() + RETRY_EVERY_MS > deadlineMs) {
-          void this.#probe()
-          throw error
-        }
+        this.#failure = error
+        if (this.#closed) return false
         await new Promise(resolve => setTimeout(resolve, RETRY_EVERY_MS))
       }
     }
   }
 
-  /** Empty batches, until one is answered: nothing else would find out that the store is back. */
-  async #probe(): Promise<void> {
-    while (this.#failing && this.#sending === null && !this.#closed) {
-      await new Promise(resolve => setTimeout(resolve, RETRY_EVERY_MS).unref())
-      try {
-        await this.#send(++this.#number, [])
-        this.#failing = false
-      } catch {
-        // Still away, as the records that were refused have been told.
-      }
+  #pending(): readonly Gathering[] {
+    return this.#sending === null ? this.#waiting : [this.#sending, ...this.#waiting]
+  }
+
+  /** Looks after those who wait too long, also when a commit is never answered. */
+  #watch(): void {
+    if (this.#watching) return
+    this.#watching = true
+    const look = (): void => {
+      this.#watching = false
+      if (this.#sending === null) return
+      const overdueMs = performance.now() - this.#waitMs
+      this.#tell(this.#pending().filter(gathering => gathering.startedMs <= overdueMs))
+      this.#watch()
+    }
+    setTimeout(look, RETRY_EVERY_MS).unref()
+  }
+
+  #tell(gatherings: readonly Gathering[]): void {
+    const untold = gatherings.filter(gathering => !gathering.isTold)
+    if (untold.length === 0) return
+    let refusal = new ApiError(
+      'STORAGE_UNAVAILABLE',
+      'The database did not take the usage of the call in time. It is kept and will be posted; look whether the ' +
+        'database runs and has space.',
+      { cause: this.#failure },
+    )
+    try {
+      this.#keeper.keep(untold.flatMap(gathering => [...gathering.blocks.values()].flat()))
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error
+      refusal = error
+    }
+    for (const gathering of untold) {
+      gathering.isTold = true
+      gathering.done.reject(refusal)
     }
   }
 }

@@ -1,6 +1,7 @@
 /** One change = one transaction: the change itself, its audit entry, its operation, and the epoch that tells the peers. */
 import type { Insertable } from 'kysely'
 import type { AuditEntry } from '../domain/audit.ts'
+import type { Budget } from '../domain/budget.ts'
 import type { Key } from '../domain/key.ts'
 import type { Project } from '../domain/project.ts'
 import type { Engine } from './engine.ts'
@@ -10,15 +11,18 @@ import type { Change, OperationDraft } from './storage.ts'
 
 /** What goes into the transaction beside the change. */
 export interface Trail {
-  readonly audit: AuditEntry
+  /** null: the change writes its entries itself. */
+  readonly audit: AuditEntry | null
   readonly operation: OperationDraft | null
 }
+
+type Resource = Key | Project | Budget
 
 /** What a change made: `changes` are told to listeners; the resource is stored with the operation. */
 export interface Outcome<Result> {
   readonly result: Result
   readonly changes: readonly Change[]
-  readonly resource: Key | Project | null
+  readonly resource: Resource | null
 }
 
 /** Half of the connections (postgres-pool.ts): a burst of changes never keeps usage from being committed. */
@@ -54,6 +58,14 @@ export class Committer {
     work: (trx: Db, nowMs: number) => Promise<Outcome<Result> | null>,
   ): Promise<Result | null> {
     return await this.#gate.pass(() => this.#commit(trail, work))
+  }
+
+  /** Like `commitIfAny`, but never waits behind other changes: what is stored with usage must not keep it waiting. */
+  async commitAhead<Result>(
+    trail: Trail,
+    work: (trx: Db, nowMs: number) => Promise<Outcome<Result> | null>,
+  ): Promise<Result | null> {
+    return await this.#commit(trail, work)
   }
 
   async #commit<Result>(
@@ -110,12 +122,12 @@ async function raiseEpoch(trx: Db): Promise<number> {
 async function writeTrail(
   trx: Db,
   nowMs: number,
-  { trail, resource }: { trail: Trail; resource: Key | Project | null },
+  { trail, resource }: { trail: Trail; resource: Resource | null },
 ): Promise<void> {
-  await trx
-    .insertInto('audit_entry')
-    .values(auditRow(completed(trail.audit, resource), nowMs))
-    .execute()
+  if (trail.audit !== null) {
+    const entry = completed(trail.audit, resource)
+    await trx.insertInto('audit_entry').values(auditRow(entry, nowMs)).execute()
+  }
   if (trail.operation !== null) {
     const { name, verb } = trail.operation
     await trx
@@ -126,7 +138,7 @@ async function writeTrail(
 }
 
 /** Only the transaction knows the number of a new project and the resource as it was stored. */
-function completed(entry: AuditEntry, resource: Key | Project | null): AuditEntry {
+function completed(entry: AuditEntry, resource: Resource | null): AuditEntry {
   if (resource === null) return entry
   const number = 'number' in resource ? resource.number : resource.projectNumber
   return { ...entry, projectNumber: entry.projectNumber ?? number, after: entry.after ?? resource }

@@ -36,6 +36,10 @@ export interface Engine {
   readonly bytewise: (expression: Expression<string>) => RawBuilder<string>
   /** Until the transaction ends, nobody else makes or drops tables on demand. */
   lockSchema(trx: Db): Promise<void>
+  /** Behind an `order by` of a select: the table's rows are locked in that order. Empty where one change runs at a time. */
+  forUpdateOf(table: string): RawBuilder<unknown>
+  /** Runs `work`, which only reads, in a transaction that sees one moment. */
+  snapshot<Result>(work: (trx: Db) => Promise<Result>): Promise<Result>
   failureOf(error: unknown): Failure
 }
 
@@ -69,14 +73,17 @@ function openSqlite(path: string): Engine {
     throw error
   }
   const each = sql.raw(hasJsonbEach(database) ? 'jsonb_each' : 'json_each')
+  const db = new Kysely<Database>({ dialect: nodeSqliteDialect(database) })
   return {
-    db: new Kysely<Database>({ dialect: nodeSqliteDialect(database) }),
+    db,
     hasPeers: false,
     nowMs: async () => Date.now(),
     rowsOf: (columns, json) =>
       sql`(select key as position, ${sql.join(columns.map(sqliteColumn))} from ${each}(${json})) as r`,
     bytewise: expression => sql<string>`${expression}`,
     lockSchema: async () => {},
+    forUpdateOf: () => sql``,
+    snapshot: work => db.transaction().execute(work),
     failureOf: sqliteFailure,
   }
 }
@@ -108,8 +115,9 @@ function sqliteFailure(error: unknown): Failure {
 const SCHEMA_LOCK = 7_065_585_820
 
 function openPostgres(url: string): Engine {
+  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool: openPostgresPool(url) }) })
   return {
-    db: new Kysely<Database>({ dialect: new PostgresDialect({ pool: openPostgresPool(url) }) }),
+    db,
     hasPeers: true,
     async nowMs(db) {
       const clock = sql<{ now: number }>`select (extract(epoch from clock_timestamp()) * 1000)::bigint as now`
@@ -125,6 +133,9 @@ function openPostgres(url: string): Engine {
     lockSchema: async trx => {
       await sql`select pg_advisory_xact_lock(${sql.lit(SCHEMA_LOCK)})`.execute(trx)
     },
+    forUpdateOf: table => sql`for update of ${sql.ref(table)}`,
+    snapshot: work =>
+      db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(work),
     failureOf: postgresFailure,
   }
 }

@@ -20,6 +20,7 @@ export function selectKeys(db: Db) {
 export function keyOf(row: KeyRow): Key {
   return {
     uid: row.uid,
+    lineage: row.lineage,
     projectNumber: row.project_number,
     keyId: row.key_id,
     displayName: row.display_name,

@@ -4,6 +4,7 @@ import type { AuditEntry } from '../domain/audit.ts'
 import { ApiError } from '../domain/error.ts'
 import type { Key } from '../domain/key.ts'
 import { KEYS_PER_PROJECT_MAX, UNDELETE_DAYS } from '../domain/key.ts'
+import { budgetOf, selectPath } from './budget-row.ts'
 import type { Committer, Outcome } from './commit.ts'
 import { decodeCursor, pageOf } from './cursor.ts'
 import type { Engine } from './engine.ts'
@@ -58,15 +59,18 @@ export class Keys implements KeyStore {
   async findByDigest(digest: string): Promise<KeyGrant | null> {
     const row = await selectKeys(this.#engine.db).where('digest', '=', digest).executeTakeFirst()
     if (row === undefined) return null
-    const project = await this.#engine.db
-      .selectFrom('project')
-      .selectAll()
-      .where('number', '=', row.project_number)
-      .executeTakeFirst()
+    const [project, budgets] = await Promise.all([
+      this.#engine.db
+        .selectFrom('project')
+        .selectAll()
+        .where('number', '=', row.project_number)
+        .executeTakeFirst(),
+      selectPath(this.#engine.db, row).execute(),
+    ])
     // A purge between the two look-ups: then the key is unknown too.
     return project === undefined || project.purge_time !== null
       ? null
-      : { key: keyOf(row), project: projectOf(project) }
+      : { key: keyOf(row), project: projectOf(project), budgets: budgets.map(budgetOf) }
   }
 
   async list(
@@ -228,6 +232,7 @@ async function insertKey(trx: Db, draft: KeyDraft, nowMs: number): Promise<void>
     .insertInto('key')
     .values({
       uid: draft.uid,
+      lineage: draft.uid,
       project_number: draft.projectNumber,
       key_id: keyId,
       digest: draft.digest,

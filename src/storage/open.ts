@@ -1,10 +1,12 @@
 /** Opens the storage: starts its thread and hands out the interface whose calls run there. */
 import { Worker } from 'node:worker_threads'
-import type { ApiError } from '../domain/error.ts'
+import { ApiError } from '../domain/error.ts'
+import { DEFAULT_TIME_ZONE } from '../domain/period.ts'
 import { AppendQueue } from './append-queue.ts'
 import type { EngineChoice } from './engine.ts'
+import { Journal } from './journal.ts'
 import { RemoteCaller, decodeError } from './remote.ts'
-import type { Change, KeyStore, Storage, UsageStore } from './storage.ts'
+import type { BudgetStore, Change, KeyStore, LedgerStore, Storage, UsageStore } from './storage.ts'
 import type {
   StorageEvent,
   StorageObjects,
@@ -17,13 +19,15 @@ import type {
 const POLL_EVERY_MS = 250
 /** How long closing waits for the thread before it is ended by force. */
 const CLOSE_TIMEOUT_MS = 5_000
-/** How long a record waits for a store that is away: as long as a finished reply may (MONEY.md rule 22). */
-const APPEND_RETRY_MS = 10_000
+/** How long whoever appends a record waits for it: as long as a finished reply may (MONEY.md rule 22). */
+const APPEND_WAIT_MS = 10_000
 
 export interface StorageOptions {
   readonly engine: EngineChoice
   /** The folder of this process alone: lock, node id, and usually the SQLite file. */
   readonly dataDir: string
+  /** Whose days and months the budgets have; an IANA name. */
+  readonly timeZone?: string
   /**
    * Hears of failures that no caller waits for, once per outage: folding usage, looking for others' changes. Both are
    * tried again.
@@ -36,11 +40,11 @@ export interface StorageOptions {
  * the database is newer than this program; STORAGE_UNAVAILABLE when either cannot be used.
  */
 export async function openStorage(options: StorageOptions): Promise<Storage> {
-  const { engine, dataDir, onFailure = () => {} } = options
+  const { engine, dataDir, timeZone = DEFAULT_TIME_ZONE, onFailure = () => {} } = options
   const listeners = new Set<(change: Change) => void>()
   const opened = Promise.withResolvers<{ readonly hasPeers: boolean }>()
   const worker = new Worker(new URL('./worker.ts', import.meta.url), {
-    workerData: { engine, dataDir } satisfies StorageThreadOptions,
+    workerData: { engine, dataDir, timeZone } satisfies StorageThreadOptions,
     name: 'storage',
   })
   worker.once('error', opened.reject)
@@ -62,8 +66,11 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   })
   const exited = new Promise<void>(resolve => worker.once('exit', () => resolve()))
   let hasPeers: boolean
+  let journal: Journal
   try {
     hasPeers = (await opened.promise).hasPeers
+    // The thread has posted what earlier segments held, and locked the folder.
+    journal = new Journal(dataDir)
   } catch (error) {
     await worker.terminate()
     throw error
@@ -71,11 +78,12 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   const store = caller.object('store')
   const polling = hasPeers ? pollForChanges(store, onFailure) : null
   const usage = caller.object('usage')
-  const queue = new AppendQueue((number, batches) => usage.append(number, batches), APPEND_RETRY_MS)
+  const queue = new AppendQueue((number, message) => usage.append(number, message), journal, APPEND_WAIT_MS)
   const close = async (): Promise<void> => {
     polling?.stop()
     await queue.settled()
     queue.close()
+    journal.close()
     const force = setTimeout(() => void worker.terminate(), CLOSE_TIMEOUT_MS)
     // A thread that ended already has nothing left to close.
     await store.close().catch(() => {})
@@ -84,11 +92,15 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   }
   let closing: Promise<void> | null = null
   return {
+    hasPeers,
     projects: caller.object('projects'),
     keys: keysAfterAppends(caller.object('keys'), queue),
     tokens: caller.object('tokens'),
     operations: caller.object('operations'),
     usage: usageOver(usage, queue),
+    budgets: budgetsAfterAppends(caller.object('budgets'), queue),
+    ledger: ledgerAfterAppends(caller.object('ledger'), queue),
+    journal,
     audit: caller.object('audit'),
     node: store,
     onChange: listener => {
@@ -121,7 +133,7 @@ function keysAfterAppends(keys: KeyStore, queue: AppendQueue): KeyStore {
 
 function usageOver(usage: UsageRemote, queue: AppendQueue): UsageStore {
   return {
-    append: record => queue.append(record),
+    append: (record, charges, onDurable) => queue.append(record, charges, onDurable),
     isFlowing: () => queue.isFlowing,
     async report(query) {
       await queue.settled()
@@ -131,6 +143,40 @@ function usageOver(usage: UsageRemote, queue: AppendQueue): UsageStore {
       await queue.settled()
       return await usage.recent(query)
     },
+  }
+}
+
+/** A new budget opens with what the records hold, so the records waiting here have to arrive first. */
+function budgetsAfterAppends(budgets: BudgetStore, queue: AppendQueue): BudgetStore {
+  return {
+    async create(...args) {
+      await queue.settled()
+      return await budgets.create(...args)
+    },
+    list: query => budgets.list(query),
+    update: (...args) => budgets.update(...args),
+    acknowledge: (...args) => budgets.acknowledge(...args),
+    delete: (...args) => budgets.delete(...args),
+  }
+}
+
+/** An allotment that is closed settles nothing more, so what was charged to it has to arrive first. */
+function ledgerAfterAppends(ledger: LedgerStore, queue: AppendQueue): LedgerStore {
+  return {
+    take: takes => ledger.take(takes),
+    give: gives => ledger.give(gives),
+    async close(allotmentIds) {
+      await queue.settled()
+      if (allotmentIds.some(id => queue.owes(id))) {
+        throw new ApiError(
+          'STORAGE_UNAVAILABLE',
+          'The database does not take usage, so what was allotted cannot be closed. Try again when it runs.',
+        )
+      }
+      await ledger.close(allotmentIds)
+      for (const id of allotmentIds) queue.forget(id)
+    },
+    verify: () => ledger.verify(),
   }
 }
 

@@ -26,6 +26,12 @@ export interface RecordRow {
   readonly service_tier: string | null
   readonly request_bytes: number
   readonly response_bytes: number
+  readonly cost_nanos: number | null
+  readonly posted_nanos: number
+  readonly held_nanos: number
+  /** Row ids, joined by commas. */
+  readonly ledger: string
+  readonly clamped_output_tokens: number | null
 }
 
 const text = (name: keyof RecordRow): JsonColumn => ({ name, kind: 'text' })
@@ -54,6 +60,11 @@ export const RECORD_COLUMNS: readonly JsonColumn[] = [
   text('service_tier'),
   bigint('request_bytes'),
   bigint('response_bytes'),
+  bigint('cost_nanos'),
+  bigint('posted_nanos'),
+  bigint('held_nanos'),
+  text('ledger'),
+  bigint('clamped_output_tokens'),
 ]
 
 /** Columns that may be null. */
@@ -62,6 +73,8 @@ export const NULLABLE_RECORD_COLUMNS: ReadonlySet<string> = new Set([
   'model_version',
   'details',
   'service_tier',
+  'cost_nanos',
+  'clamped_output_tokens',
 ])
 
 /**
@@ -92,6 +105,11 @@ export function encodeRecord(record: UsageRecord): string {
     usage.serviceTier,
     whole(record.requestBytes),
     whole(record.responseBytes),
+    record.costNanos === null ? null : amount(record.costNanos),
+    amount(record.postedNanos),
+    amount(record.heldNanos),
+    record.ledger.map(whole).join(),
+    record.clampedOutputTokens === null ? null : whole(record.clampedOutputTokens),
   ])
   return encoded.includes(UNICODE_ESCAPE) ? withoutUnstorable(encoded) : encoded
 }
@@ -111,6 +129,21 @@ function whole(value: number): number {
   throw new ApiError('INTERNAL', 'The usage of the call could not be recorded.', {
     cause: `a usage record holds ${value} where a whole number belongs`,
   })
+}
+
+/** Whole nano-dollars, not below nothing. Throws INTERNAL otherwise. */
+export function amount(nanos: number): number {
+  if (nanos >= 0) return whole(nanos)
+  throw new ApiError('INTERNAL', 'The usage of the call could not be recorded.', {
+    cause: `${nanos} is no amount of money`,
+  })
+}
+
+/** The record that `encodeRecord` was given; what it could not keep apart is rounded and cleaned. */
+export function decodeRecord(encoded: readonly unknown[]): UsageRecord {
+  const row = Object.fromEntries(RECORD_COLUMNS.map(({ name }, place) => [name, encoded[place]]))
+  const { details } = row
+  return recordOf({ ...row, details: details === null ? null : JSON.stringify(details) } as RecordRow)
 }
 
 /** The record a row stands for. */
@@ -139,6 +172,11 @@ export function recordOf(row: RecordRow): UsageRecord {
     },
     requestBytes: row.request_bytes,
     responseBytes: row.response_bytes,
+    costNanos: row.cost_nanos,
+    postedNanos: row.posted_nanos,
+    heldNanos: row.held_nanos,
+    ledger: row.ledger === '' ? [] : row.ledger.split(',').map(Number),
+    clampedOutputTokens: row.clamped_output_tokens,
   }
 }
 

@@ -2,13 +2,14 @@
  * Folds records into minute, hour and day sums. A watermark per node and block moves in the transaction that adds the
  * sums, by a conditional statement: whoever folds, and however often it crashes, each record is counted once.
  */
+import type { RawBuilder } from 'kysely'
 import { sql } from 'kysely'
 import type { Engine, JsonColumn } from './engine.ts'
 import type { Db } from './schema.ts'
-import { recordTable } from './usage-block.ts'
+import { keyTable, recordTable } from './usage-block.ts'
 
 /** Bounds one transaction, so that on SQLite appends do not wait long behind a fold. */
-const FOLD_RECORDS_MAX = 5_000
+const FOLD_RECORDS_MAX = 20_000
 
 const MINUTE_MS = 60_000
 
@@ -34,9 +35,24 @@ export const SUM_COLUMNS = [
   'total_tokens',
   'request_bytes',
   'response_bytes',
+  'cost_nanos',
+  'unpriced',
+  'overrun_nanos',
 ] as const
 
-type Sums = Record<(typeof SUM_COLUMNS)[number], number>
+type SumColumn = (typeof SUM_COLUMNS)[number]
+
+/** Sums of money are read as text: they may pass 2^53. */
+const MONEY_COLUMNS = ['cost_nanos', 'overrun_nanos'] as const
+type MoneyColumn = (typeof MONEY_COLUMNS)[number]
+
+/** Whether the column holds sums of money. */
+export function isMoney(name: SumColumn): name is MoneyColumn {
+  return (MONEY_COLUMNS as readonly string[]).includes(name)
+}
+
+/** A row of sums as it is read. */
+export type Sums = Record<Exclude<SumColumn, MoneyColumn>, number> & Record<MoneyColumn, string>
 
 interface MinuteRow extends Sums {
   readonly project_number: string
@@ -45,6 +61,9 @@ interface MinuteRow extends Sums {
   readonly model: string
   readonly method: string
   readonly last_used_time: number | null
+  readonly last_start_time: number
+  readonly first_seq: number
+  readonly last_seq: number
 }
 
 interface Watermark {
@@ -56,6 +75,12 @@ interface Watermark {
 const ROLLUP_COLUMNS: readonly JsonColumn[] = [
   ...GROUP_COLUMNS.map(name => ({ name, kind: name === 'bucket_time' ? 'bigint' : 'text' }) as const),
   ...SUM_COLUMNS.map(name => ({ name, kind: 'bigint' }) as const),
+]
+const SPAN_COLUMNS: readonly JsonColumn[] = [
+  { name: 'key_uid', kind: 'text' },
+  { name: 'last_start_time', kind: 'bigint' },
+  { name: 'first_seq', kind: 'bigint' },
+  { name: 'last_seq', kind: 'bigint' },
 ]
 const USE_COLUMNS: readonly JsonColumn[] = [
   { name: 'key_uid', kind: 'text' },
@@ -154,6 +179,7 @@ export class Rollup {
         await this.#add(trx, table, JSON.stringify(foldRows(minutes, widthMs)))
       }
       await this.#use(trx, JSON.stringify(lastUses(minutes)))
+      await this.#span(trx, watermark, JSON.stringify(spansOf(minutes)))
     })
   }
 
@@ -169,6 +195,14 @@ export class Rollup {
     `.execute(trx)
   }
 
+  /** Notes where the records of each key are (usage-block.ts). */
+  async #span(trx: Db, { node_id: nodeId, block }: Watermark, json: string): Promise<void> {
+    await sql`
+      insert into ${sql.table(keyTable(block))} (key_uid, last_start_time, node_id, first_seq, last_seq)
+      select key_uid, last_start_time, cast(${nodeId} as text), first_seq, last_seq
+      from ${this.#engine.rowsOf(SPAN_COLUMNS, json)} where true order by position`.execute(trx)
+  }
+
   async #use(trx: Db, json: string): Promise<void> {
     await sql`
       insert into key_use (key_uid, last_used_time)
@@ -179,19 +213,27 @@ export class Rollup {
   }
 }
 
+/** What a sum adds up, where that is not the record's column of its name. */
+const SUMMED: Readonly<Partial<Record<SumColumn, RawBuilder<unknown>>>> = {
+  calls: sql`1`,
+  errors: sql`case when http_status >= 400 then 1 else 0 end`,
+  estimated: sql`case when outcome = 'estimated' then 1 else 0 end`,
+  unpriced: sql`case when cost_nanos is null and outcome in ('posted', 'estimated') then 1 else 0 end`,
+  overrun_nanos: sql`case when ledger <> '' and cost_nanos > posted_nanos then cost_nanos - posted_nanos else 0 end`,
+}
+
 /** `void` calls were never accepted, so they do not use a key. */
 async function sumByMinute(db: Db, watermark: Watermark, seq: number): Promise<readonly MinuteRow[]> {
   const width = sql.lit(MINUTE_MS)
-  const summed = SUM_COLUMNS.slice(3).map(
-    name => sql`cast(sum(${sql.ref(name)}) as bigint) as ${sql.ref(name)}`,
-  )
+  const summed = SUM_COLUMNS.map(name => {
+    const type = sql.raw(isMoney(name) ? 'text' : 'bigint')
+    return sql`cast(coalesce(sum(${SUMMED[name] ?? sql.ref(name)}), 0) as ${type}) as ${sql.ref(name)}`
+  })
   const { rows } = await sql<MinuteRow>`
     select project_number, start_time / ${width} * ${width} as bucket_time, key_uid, model, method,
-      count(*) as calls,
-      cast(sum(case when http_status >= 400 then 1 else 0 end) as bigint) as errors,
-      cast(sum(case when outcome = 'estimated' then 1 else 0 end) as bigint) as estimated,
       ${sql.join(summed)},
-      max(case when outcome in ('posted', 'unmetered', 'estimated') then start_time end) as last_used_time
+      max(case when outcome in ('posted', 'unmetered', 'estimated') then start_time end) as last_used_time,
+      max(start_time) as last_start_time, min(seq) as first_seq, max(seq) as last_seq
     from ${sql.table(recordTable(watermark.block))}
     where node_id = ${watermark.node_id} and seq > ${watermark.seq} and seq <= ${seq}
     group by project_number, start_time / ${width}, key_uid, model, method`.execute(db)
@@ -215,7 +257,10 @@ function foldRows(minutes: readonly MinuteRow[], widthMs: number): readonly Roll
     }
     for (const [place, sum] of sums.entries()) {
       const column = GROUP_COLUMNS.length + place
-      found[column] = Number(found[column]) + sum
+      found[column] =
+        typeof sum === 'string'
+          ? String(BigInt(found[column] ?? 0) + BigInt(sum))
+          : Number(found[column]) + sum
     }
   }
   return sortedValues(groups)
@@ -229,6 +274,21 @@ function lastUses(minutes: readonly MinuteRow[]): readonly RollupRow[] {
     if (known === undefined || Number(known) < time) uses.set(keyUid, [keyUid, time])
   }
   return sortedValues(uses)
+}
+
+/** The numbers between which each key's records are, of those that are folded together. */
+function spansOf(minutes: readonly MinuteRow[]): readonly RollupRow[] {
+  const spans = new Map<string, [key: string, lastStartTime: number, firstSeq: number, lastSeq: number]>()
+  for (const { key_uid: key, last_start_time: time, first_seq: first, last_seq: last } of minutes) {
+    const known = spans.get(key)
+    if (known === undefined) spans.set(key, [key, time, first, last])
+    else {
+      known[1] = Math.max(known[1], time)
+      known[2] = Math.min(known[2], first)
+      known[3] = Math.max(known[3], last)
+    }
+  }
+  return sortedValues(spans)
 }
 
 function sortedValues(rows: ReadonlyMap<string, RollupRow>): readonly RollupRow[] {

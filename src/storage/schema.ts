@@ -17,6 +17,10 @@ export interface Database {
   usage_minute: UsageRollupTable
   usage_hour: UsageRollupTable
   usage_day: UsageRollupTable
+  budget: BudgetTable
+  budget_period: BudgetPeriodTable
+  allotment: AllotmentTable
+  ledger_entry: LedgerEntryTable
 }
 
 /** The database or a transaction in it. */
@@ -40,6 +44,8 @@ export interface ProjectTable {
 
 export interface KeyTable {
   uid: string
+  /** The uid of the first key of its line, which its budgets hang on. */
+  lineage: string
   project_number: string
   key_id: string
   /** SHA-256 of the keyString. */
@@ -133,4 +139,68 @@ interface UsageRollupTable {
   total_tokens: number
   request_bytes: number
   response_bytes: number
+  cost_nanos: number
+  unpriced: number
+  overrun_nanos: number
+}
+
+/** One live budget per (scope, project, lineage, period): a unique index without the deleted ones. */
+export interface BudgetTable {
+  uid: string
+  scope: string
+  /** Empty at the organization. */
+  project_number: string
+  /** Empty above a key. */
+  lineage: string
+  period: string
+  cap: number
+  policy: string
+  default_max_output_tokens: number | null
+  tool_ceilings: string
+  frozen_time: number | null
+  etag: string
+  create_time: number
+  update_time: number
+  delete_time: number | null
+}
+
+/**
+ * What a budget holds in one period. Rows are never removed and `posted` never goes down, so `posted + allotted <= cap`,
+ * which every grant keeps, bounds what is ever spent.
+ */
+export interface BudgetPeriodTable {
+  id: number
+  budget_uid: string
+  period_start: number
+  /** Spent, without what open allotments have settled: that is added when they are closed. */
+  posted: number
+  /** The sum of `granted` over the row's open allotments: what they have settled is part of it. */
+  allotted: number
+  /** Cost of calls above what was posted for them. */
+  overrun: number
+  /** The part of `overrun` that somebody has acknowledged. */
+  acknowledged: number
+}
+
+/** A node's share of a row: one per node and row. Closing it removes it. */
+interface AllotmentTable {
+  id: string
+  node_id: string
+  row_id: number
+  granted: number
+  /** What records took of `granted`; raised in the transaction that stores them. */
+  settled: number
+  open_time: number
+  /** When others may resolve it; null: only its own node does. */
+  expire_time: number | null
+}
+
+/** Posted money that no record stands for. */
+interface LedgerEntryTable {
+  row_id: number
+  /** `opening`: records older than the budget. `lost`: allotments without a journal. `closing`: records dropped since. */
+  kind: 'opening' | 'lost' | 'closing'
+  nanos: number
+  node_id: string | null
+  time: number
 }

@@ -4,17 +4,24 @@
  * names, else STORAGE_UNAVAILABLE when the database cannot be reached.
  */
 import type { AuditEntry } from '../domain/audit.ts'
+import type { Budget, BudgetPeriod, BudgetScope, BudgetStatus } from '../domain/budget.ts'
 import type { Key } from '../domain/key.ts'
+import type { Charge, OpenHold, Take, TakeAnswer } from '../domain/ledger.ts'
 import type { Principal, Role } from '../domain/permission.ts'
 import type { ModelAlias, Project } from '../domain/project.ts'
 import type { UsageQuery, UsageRecord, UsageRow } from '../domain/usage.ts'
 
 export interface Storage {
+  /** Whether other nodes may use the same database. */
+  readonly hasPeers: boolean
   readonly projects: ProjectStore
   readonly keys: KeyStore
   readonly tokens: TokenStore
   readonly operations: OperationStore
   readonly usage: UsageStore
+  readonly budgets: BudgetStore
+  readonly ledger: LedgerStore
+  readonly journal: HoldJournal
   readonly audit: AuditStore
   readonly node: NodeStore
   /**
@@ -84,6 +91,8 @@ export type ProjectPatch = Partial<Pick<Project, 'displayName' | 'labels' | 'mod
 export interface KeyGrant {
   readonly key: Key
   readonly project: Project
+  /** Every budget in force on the key's path: its own, its project's, the organization's (MONEY.md rule 2). */
+  readonly budgets: readonly Budget[]
 }
 
 export interface KeyStore {
@@ -185,11 +194,12 @@ export interface OperationStore {
 export interface UsageStore {
   /**
    * Appends records and resolves when they are durable. Calls made while a commit is under way share the next one
-   * (group commit), so this costs the event loop one message per batch. A store that is away for a moment is waited
-   * for; rejects with STORAGE_UNAVAILABLE after ten seconds (MONEY.md rule 22).
+   * (group commit), so this costs the event loop one message per batch. Rejects with STORAGE_UNAVAILABLE when that takes
+   * ten seconds (MONEY.md rule 22); the record and its charges are posted all the same, by this process or by the next,
+   * so the money counts as spent, and `onDurable` is called then. INTERNAL, and nothing is posted, when a number of the record is none.
    */
-  append(record: UsageRecord): Promise<void>
-  /** False from the first commit that failed to the next that succeeds. */
+  append(record: UsageRecord, charges: readonly Charge[], onDurable?: () => void): Promise<void>
+  /** False from the first commit that failed to the next that succeeds, and while one takes longer than two seconds. */
   isFlowing(): boolean
   /** Sums from the rollups; records of this process appended before the call are included. */
   report(query: UsageQuery): Promise<readonly UsageRow[]>
@@ -199,6 +209,91 @@ export interface UsageStore {
     readonly keyUid?: string
     readonly limit: number
   }): Promise<readonly UsageRecord[]>
+}
+
+export type BudgetDraft = Omit<Budget, 'uid' | 'etag' | 'createTimeMs' | 'updateTimeMs' | 'frozenTimeMs'>
+export type BudgetPatch = Partial<
+  Pick<Budget, 'capNanos' | 'policy' | 'defaultMaxOutputTokens' | 'toolCeilingsNanos'>
+>
+
+/** Which budgets: all fields that are given must be equal. */
+export interface BudgetQuery {
+  readonly scope?: BudgetScope
+  readonly projectNumber?: string
+  readonly lineage?: string
+  readonly period?: BudgetPeriod
+}
+
+/** Every change is told as a Change of what it binds: `key`, `project`, or `all` for the organization. */
+export interface BudgetStore {
+  /**
+   * ALREADY_EXISTS for a second budget of one scope and period. Opens with what the records of its current period
+   * already hold (rule 4).
+   */
+  create(draft: BudgetDraft, audit: AuditEntry): Promise<BudgetStatus>
+  list(query: BudgetQuery): Promise<readonly BudgetStatus[]>
+  /** RESOURCE_NOT_FOUND, ETAG_MISMATCH. A cap below what is posted is accepted: it is the emergency stop. */
+  update(target: Target, patch: BudgetPatch, audit: AuditEntry): Promise<BudgetStatus>
+  /** Ends the freeze after an overrun. RESOURCE_NOT_FOUND, ETAG_MISMATCH. */
+  acknowledge(target: Target, audit: AuditEntry): Promise<BudgetStatus>
+  /** RESOURCE_NOT_FOUND, ETAG_MISMATCH. Its rows stay for verification. */
+  delete(target: Target, audit: AuditEntry): Promise<void>
+}
+
+/** One budget row of which the books disagree. */
+export interface Drift {
+  readonly budgetUid: string
+  readonly rowId: number
+  readonly periodStartMs: number
+  readonly what: 'posted' | 'allotted' | 'overrun'
+  readonly bookedNanos: number
+  readonly expectedNanos: number
+}
+
+export interface Verification {
+  readonly rowsChecked: number
+  readonly recordsChecked: number
+  readonly drifts: readonly Drift[]
+  /** Rows with an overrun that nobody has acknowledged. */
+  readonly overruns: number
+}
+
+/**
+ * The escrow between this node and the budgets (MONEY.md rules 5 to 9). An allotment is this node's share of one budget
+ * row; a take for a path is one transaction, all rows or none.
+ */
+export interface LedgerStore {
+  /**
+   * Adds to this node's allotments on the current rows of the given budgets, by one conditional statement each
+   * (`posted + allotted + n <= cap`), all or none. Rows and allotments are made when they are first asked for. Grants
+   * `wantNanos` where it fits, else what is left if that is at least `minNanos`. A take of nothing only asks how the rows
+   * stand. A budget that was deleted has no standing, and then nothing is taken. Whether anything was granted is not
+   * known after STORAGE_UNAVAILABLE; the next standing tells, by `grantedNanos`.
+   */
+  take(takes: readonly Take[]): Promise<TakeAnswer>
+  /** Gives money back that is neither held nor settled. What would go below the settled amount is refused as INTERNAL. */
+  give(gives: readonly { readonly allotmentId: string; readonly nanos: number }[]): Promise<void>
+  /**
+   * Ends allotments: what they settled is posted, the rest is free. Only once nothing of them is held any more.
+   * STORAGE_UNAVAILABLE while charges to them are not committed yet.
+   */
+  close(allotmentIds: readonly string[]): Promise<void>
+  /** Recomputes every row of every budget from the records and the ledger's own entries, in one snapshot. */
+  verify(): Promise<Verification>
+}
+
+/**
+ * What this node has under way, in its folder (MONEY.md rules 16 and 21). A hold whose record is missing when the node
+ * starts again is posted as estimated.
+ */
+export interface HoldJournal {
+  /**
+   * Resolves when the hold survives `kill -9`: the holds of one turn of the event loop are written together.
+   * STORAGE_UNAVAILABLE when they cannot be written; then the call must not be sent.
+   */
+  append(hold: OpenHold): Promise<void>
+  /** The call is over and its record durable. `UsageStore.append` says so itself. */
+  settled(callId: string): void
 }
 
 export interface AuditStore {

@@ -10,6 +10,14 @@ export function recordTable(block: string): string {
   return `usage_record_${block}`
 }
 
+/**
+ * Where the records of a key are: spans of numbers of one node, written when records are folded. An index would change a
+ * page for nearly every record that is appended, and a commit would cost many times as much.
+ */
+export function keyTable(block: string): string {
+  return recordTable(block).replace('usage_record', 'usage_key')
+}
+
 /** The blocks there are, newest first. */
 export async function listBlocks(db: Db): Promise<readonly string[]> {
   const rows = await db.selectFrom('usage_block').select('block').orderBy('block', 'desc').execute()
@@ -21,6 +29,7 @@ export async function ensureBlock(engine: Engine, block: string, nodeId: string)
   await engine.db.transaction().execute(async trx => {
     await engine.lockSchema(trx)
     await createRecordTable(trx as unknown as Kysely<unknown>, recordTable(block))
+    await createKeyTable(trx as unknown as Kysely<unknown>, keyTable(block))
     await trx
       .insertInto('usage_block')
       .values({ block, create_time: await engine.nowMs(trx) })
@@ -46,15 +55,24 @@ async function createRecordTable(db: Kysely<unknown>, name: string): Promise<voi
     )
   }
   await table.addPrimaryKeyConstraint(`${name}_pk`, ['node_id', 'seq']).execute()
-  for (const [index, column] of [
-    ['by_project', 'project_number'],
-    ['by_key', 'key_uid'],
-  ] as const) {
-    await db.schema
-      .createIndex(`${name}_${index}`)
-      .ifNotExists()
-      .on(name)
-      .columns([column, 'start_time'])
-      .execute()
-  }
+  // Records of a project come in the order of time, so this one grows at few places.
+  await db.schema
+    .createIndex(`${name}_by_project`)
+    .ifNotExists()
+    .on(name)
+    .columns(['project_number', 'start_time'])
+    .execute()
+}
+
+async function createKeyTable(db: Kysely<unknown>, name: string): Promise<void> {
+  await db.schema
+    .createTable(name)
+    .ifNotExists()
+    .addColumn('key_uid', 'text', column => column.notNull())
+    .addColumn('last_start_time', 'bigint', column => column.notNull())
+    .addColumn('node_id', 'text', column => column.notNull())
+    .addColumn('first_seq', 'bigint', column => column.notNull())
+    .addColumn('last_seq', 'bigint', column => column.notNull())
+    .addPrimaryKeyConstraint(`${name}_pk`, ['key_uid', 'last_start_time', 'node_id', 'first_seq'])
+    .execute()
 }

@@ -2,7 +2,8 @@
 import { sql } from 'kysely'
 import type { UsageDimension, UsageQuery, UsageRow } from '../domain/usage.ts'
 import type { Engine } from './engine.ts'
-import { ROLLUPS, SUM_COLUMNS } from './rollup.ts'
+import type { Sums } from './rollup.ts'
+import { ROLLUPS, SUM_COLUMNS, isMoney } from './rollup.ts'
 
 const DIMENSION_COLUMN = {
   time: 'bucket_time',
@@ -11,7 +12,7 @@ const DIMENSION_COLUMN = {
   method: 'method',
 } as const satisfies Record<UsageDimension, string>
 
-type ReportRow = Record<(typeof SUM_COLUMNS)[number], number> & {
+type ReportRow = Sums & {
   readonly bucket_time?: number
   readonly key_uid?: string
   readonly model?: string
@@ -36,9 +37,10 @@ export async function reportUsage(engine: Engine, query: UsageQuery): Promise<re
     const column = sql.ref<string>(DIMENSION_COLUMN[dimension])
     return dimension === 'time' ? column : engine.bytewise(column)
   })
-  const sums = SUM_COLUMNS.map(
-    name => sql`cast(coalesce(sum(${sql.ref(name)}), 0) as bigint) as ${sql.ref(name)}`,
-  )
+  const sums = SUM_COLUMNS.map(name => {
+    const type = sql.raw(isMoney(name) ? 'text' : 'bigint')
+    return sql`cast(coalesce(sum(${sql.ref(name)}), 0) as ${type}) as ${sql.ref(name)}`
+  })
   const { rows } = await sql<ReportRow>`
     select ${sql.join([...columns, ...sums])} from ${sql.table(table)}
     where project_number = ${query.projectNumber} and bucket_time >= ${startMs} and bucket_time < ${endMs}
@@ -66,6 +68,8 @@ function rowOf(row: ReportRow): UsageRow {
       totalTokens: row.total_tokens,
       requestBytes: row.request_bytes,
       responseBytes: row.response_bytes,
+      costNanos: row.cost_nanos,
+      unpriced: row.unpriced,
     },
   }
 }

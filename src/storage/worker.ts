@@ -5,23 +5,35 @@ import type { Kysely } from 'kysely'
 import { sql } from 'kysely'
 import type { ApiError } from '../domain/error.ts'
 import type { UsageQuery } from '../domain/usage.ts'
-import type { AppendBatch } from './append-queue.ts'
+import type { AppendMessage } from './append-queue.ts'
 import { AuditTrail } from './audit-trail.ts'
+import { Budgets } from './budgets.ts'
 import { Committer } from './commit.ts'
 import type { Engine, EngineChoice } from './engine.ts'
 import { openEngine, openToInspect, placeOf } from './engine.ts'
 import { toApiError, toOpenError } from './failure.ts'
 import { Keys } from './keys.ts'
+import { Ledger } from './ledger.ts'
 import type { FolderLock } from './lock.ts'
 import { lockFolder, nodeIdOf } from './lock.ts'
 import { migrate, refuseNewer } from './migrate.ts'
 import { Operations } from './operations.ts'
 import { Projects } from './projects.ts'
+import { recover } from './recovery.ts'
 import type { ErrorMessage, EventMessage } from './remote.ts'
 import { answerCalls, encodeError } from './remote.ts'
 import { Rollup } from './rollup.ts'
 import type { Database } from './schema.ts'
-import type { AuditStore, Change, KeyStore, OperationStore, ProjectStore, TokenStore } from './storage.ts'
+import type {
+  AuditStore,
+  BudgetStore,
+  Change,
+  KeyStore,
+  LedgerStore,
+  OperationStore,
+  ProjectStore,
+  TokenStore,
+} from './storage.ts'
 import { Tokens } from './tokens.ts'
 import { UsageLog } from './usage-log.ts'
 import { reportUsage } from './usage-report.ts'
@@ -30,6 +42,7 @@ import { reportUsage } from './usage-report.ts'
 export interface StorageThreadOptions {
   readonly engine: EngineChoice
   readonly dataDir: string
+  readonly timeZone: string
 }
 
 /** What the thread says on its own account. */
@@ -39,9 +52,9 @@ export type StorageEvent =
   | { readonly kind: 'change'; readonly change: Change }
   | { readonly kind: 'jobFailed'; readonly error: ErrorMessage }
 
-/** Usage as the near side calls it: appends come in batches (append-queue.ts). */
+/** Usage as the near side calls it: appends come together (append-queue.ts). */
 export interface UsageRemote {
-  append(number: number, batches: readonly AppendBatch[]): Promise<void>
+  append(number: number, message: AppendMessage): Promise<void>
   report(query: UsageQuery): ReturnType<typeof reportUsage>
   recent: UsageLog['recent']
 }
@@ -62,11 +75,17 @@ export interface StorageObjects {
   readonly tokens: TokenStore
   readonly operations: OperationStore
   readonly audit: AuditStore
+  readonly budgets: BudgetStore
+  readonly ledger: LedgerStore
   readonly usage: UsageRemote
   readonly store: StoreRemote
 }
 
-const FOLD_EVERY_MS = 1_000
+/**
+ * Folding is for reports, which fold what is missing themselves; here it only keeps that short. It may take a twentieth of
+ * the time, as usage cannot be committed meanwhile: the more keys are in use, the rarer it is.
+ */
+const FOLD_EVERY = { minMs: 1_000, maxMs: 30_000, timesLast: 20 }
 /** Every how many folds the records of other nodes are looked at as well: one of them may have died. */
 const FOLD_ALL_EVERY = 10
 
@@ -110,14 +129,16 @@ async function openDatabase(choice: EngineChoice): Promise<Engine> {
   }
 }
 
-/** Runs a job again and again, `everyMs` after it ended. Gives back what stops it. */
-function repeat(job: (run: number) => Promise<void>, everyMs: number): () => Promise<void> {
+/** Runs a job again and again, after a while that follows how long it took. Gives back what stops it. */
+function repeat(job: (run: number) => Promise<void>, every: typeof FOLD_EVERY): () => Promise<void> {
   let stopped = false
   let running: Promise<void> = Promise.resolve()
   let timer: NodeJS.Timeout
   const once = async (run: number): Promise<void> => {
+    const startMs = performance.now()
     await job(run)
-    if (!stopped) timer = setTimeout(start, everyMs, run + 1)
+    const waitMs = (performance.now() - startMs) * every.timesLast
+    if (!stopped) timer = setTimeout(start, Math.min(Math.max(waitMs, every.minMs), every.maxMs), run + 1)
   }
   const start = (run: number): void => {
     running = once(run)
@@ -136,28 +157,33 @@ async function serve(options: StorageThreadOptions): Promise<void> {
   const engine = await openDatabase(options.engine)
   const translate = (error: unknown): ApiError => toApiError(error, engine)
   const committer = new Committer(engine, change => emit({ kind: 'change', change }))
+  await recover({ engine, nodeId, committer }, options.dataDir)
   const rollup = new Rollup(engine, nodeId)
   await rollup.begin()
-  const log = new UsageLog(engine, nodeId, block => rollup.touch(block))
+  const log = new UsageLog({ engine, nodeId, committer }, block => rollup.touch(block))
   // From here on nothing another process does is missed.
   if (engine.hasPeers) await committer.poll()
   let failing = false
   const stopFolding = repeat(async run => {
     try {
-      await (run % FOLD_ALL_EVERY === 0 ? rollup.all() : rollup.own())
-      failing = false
+      const isForAll = run % FOLD_ALL_EVERY === 0
+      await (isForAll ? rollup.all() : rollup.own())
+      // Folding nothing of one's own asks the database nothing, so it says nothing about the outage.
+      if (isForAll) failing = false
     } catch (error) {
       // Once per outage, not once per second.
       if (!failing) emit({ kind: 'jobFailed', error: encodeError(translate(error)) })
       failing = true
     }
-  }, FOLD_EVERY_MS)
+  }, FOLD_EVERY)
   const objects: StorageObjects = {
     projects: new Projects(engine, committer),
     keys: new Keys(engine, committer, rollup),
     tokens: new Tokens(engine, committer),
     operations: new Operations(engine),
     audit: new AuditTrail(engine),
+    budgets: new Budgets(engine, committer, options.timeZone),
+    ledger: new Ledger(engine, nodeId, options.timeZone),
     usage: usageObject(engine, rollup, log),
     store: storeObject(engine, committer, async () => {
       await stopFolding()
@@ -171,12 +197,15 @@ async function serve(options: StorageThreadOptions): Promise<void> {
 
 function usageObject(engine: Engine, rollup: Rollup, log: UsageLog): UsageRemote {
   return {
-    append: (number, batches) => log.append(number, batches),
+    append: (number, message) => log.append(number, message),
     async report(query) {
       await rollup.own()
       return await reportUsage(engine, query)
     },
-    recent: query => log.recent(query),
+    async recent(query) {
+      await rollup.own()
+      return await log.recent(query)
+    },
   }
 }
 

@@ -1,0 +1,224 @@
+/**
+ * After a crash, before anything is served: what an earlier run of this node had under way is posted, and its allotments
+ * are folded into their rows (MONEY.md rule 21). One transaction, which finds nothing left to do when it runs again.
+ */
+import { closeSync, fsyncSync, openSync, unlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { CompiledQuery, sql } from 'kysely'
+import type { UsageRecord } from '../domain/usage.ts'
+import { NO_USAGE } from '../domain/usage.ts'
+import type { RowOverrun } from './append-queue.ts'
+import { changesOf } from './budget-row.ts'
+import type { Committer } from './commit.ts'
+import type { Engine, JsonColumn } from './engine.ts'
+import type { JournalContents } from './journal-segment.ts'
+import { journalFolder, readJournal, segmentName } from './journal-segment.ts'
+import { lockRow } from './ledger.ts'
+import { budgetsOfRows, postOverruns } from './overrun.ts'
+import { BlockClock, encodeRecord } from './record-row.ts'
+import type { Db } from './schema.ts'
+import type { OpenHold } from '../domain/ledger.ts'
+import { ensureBlock, recordTable } from './usage-block.ts'
+import { insertStatement, readNextSeq } from './usage-log.ts'
+
+/** A commit that the dead process had sent already may take the numbers of records first; then it is seen as well. */
+const ATTEMPTS_MAX = 5
+
+interface Node {
+  readonly engine: Engine
+  readonly nodeId: string
+  readonly committer: Committer
+}
+
+/** Posts what earlier runs left in the folder and in the database, then removes the segments. */
+export async function recover(node: Node, dataDir: string): Promise<void> {
+  const journal = readJournal(dataDir)
+  const records = recordsOf(journal)
+  if (records.length > 0 || (await hasAllotments(node))) {
+    const blocks = byBlock(records)
+    for (const block of blocks.keys()) await ensureBlock(node.engine, block, node.nodeId)
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await post(node, blocks, journal.isWhole)
+        break
+      } catch (error) {
+        if (attempt === ATTEMPTS_MAX || node.engine.failureOf(error) !== 'unique') throw error
+      }
+    }
+  }
+  removeSegments(journalFolder(dataDir), journal.segments)
+}
+
+/** For good: one that came back when the machine goes down would speak for a run that it knows nothing of. */
+function removeSegments(path: string, segments: readonly number[]): void {
+  if (segments.length === 0) return
+  for (const number of segments) unlinkSync(join(path, segmentName(number)))
+  const folder = openSync(path, 'r')
+  fsyncSync(folder)
+  closeSync(folder)
+}
+
+async function hasAllotments({ engine, nodeId }: Node): Promise<boolean> {
+  const { db } = engine
+  const row = await db
+    .selectFrom('allotment')
+    .select('id')
+    .where('node_id', '=', nodeId)
+    .limit(1)
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+/** One record per call of the journal: what it cost, where that is known, else what it held. */
+function recordsOf({ holds, usages }: JournalContents): readonly UsageRecord[] {
+  const estimates = [...holds.values()].filter(hold => !usages.has(hold.callId)).map(estimateOf)
+  return [...usages.values(), ...estimates]
+}
+
+function estimateOf(hold: OpenHold): UsageRecord {
+  const { callId, startTimeMs, projectNumber, keyUid, method, model, heldNanos, ledger } = hold
+  return {
+    callId,
+    startTimeMs,
+    durationMs: 0,
+    firstByteMs: null,
+    projectNumber,
+    keyUid,
+    method,
+    model,
+    modelVersion: null,
+    outcome: 'estimated',
+    httpStatus: 499,
+    usage: NO_USAGE,
+    requestBytes: 0,
+    responseBytes: 0,
+    costNanos: heldNanos,
+    postedNanos: heldNanos,
+    heldNanos,
+    ledger,
+    clampedOutputTokens: null,
+  }
+}
+
+type Blocks = ReadonlyMap<string, readonly UsageRecord[]>
+
+function byBlock(records: readonly UsageRecord[]): Blocks {
+  const clock = new BlockClock()
+  return Map.groupBy(records, record => clock.blockOf(record.startTimeMs))
+}
+
+async function post(node: Node, blocks: Blocks, isWhole: boolean): Promise<void> {
+  const { engine, nodeId, committer } = node
+  await committer.commitAhead({ audit: null, operation: null }, async (trx, nowMs) => {
+    const missing: UsageRecord[] = []
+    for (const [block, records] of blocks) {
+      const found = await findRecorded(trx, node, { block, records })
+      const rest = records.filter(record => !found.has(record.callId))
+      if (rest.length === 0) continue
+      const firstSeq = await readNextSeq(trx, block, nodeId)
+      const json = `[${rest.map(encodeRecord).join(',')}]`
+      await trx.executeQuery(CompiledQuery.raw(insertStatement(engine, block), [nodeId, firstSeq, json]))
+      missing.push(...rest)
+    }
+    const overruns = overrunsOf(missing)
+    await postOverruns(trx, overruns, nowMs)
+    await foldAllotments(trx, { nodeId, posted: postedByRow(missing), isWhole }, nowMs)
+    const frozen = await budgetsOfRows(
+      trx,
+      overruns.map(({ rowId }) => rowId),
+    )
+    return { result: null, changes: await changesOf(trx, frozen), resource: null }
+  })
+}
+
+const CALL_COLUMNS: readonly JsonColumn[] = [
+  { name: 'call_id', kind: 'text' },
+  { name: 'project_number', kind: 'text' },
+  { name: 'start_time', kind: 'bigint' },
+]
+
+/** Which of the calls have a record of this node: one look into the index by project and time for each. */
+async function findRecorded(
+  trx: Db,
+  { engine, nodeId }: Node,
+  { block, records }: { readonly block: string; readonly records: readonly UsageRecord[] },
+): Promise<ReadonlySet<string>> {
+  const calls = records.map(record => [record.callId, record.projectNumber, record.startTimeMs])
+  const { rows } = await sql<{ call_id: string }>`
+    select r.call_id from ${engine.rowsOf(CALL_COLUMNS, JSON.stringify(calls))}
+    cross join ${sql.table(recordTable(block))} as u
+    where u.project_number = r.project_number and u.start_time = r.start_time and u.call_id = r.call_id
+      and u.node_id = ${nodeId}`.execute(trx)
+  return new Set(rows.map(row => row.call_id))
+}
+
+function postedByRow(records: readonly UsageRecord[]): ReadonlyMap<number, number> {
+  const posted = new Map<number, number>()
+  for (const { ledger, postedNanos } of records) {
+    for (const rowId of ledger) posted.set(rowId, (posted.get(rowId) ?? 0) + postedNanos)
+  }
+  return posted
+}
+
+function overrunsOf(records: readonly UsageRecord[]): readonly RowOverrun[] {
+  const overruns = new Map<number, number>()
+  for (const { ledger, postedNanos, costNanos } of records) {
+    if (costNanos === null || costNanos <= postedNanos) continue
+    for (const rowId of ledger) {
+      overruns.set(rowId, (overruns.get(rowId) ?? 0) + costNanos - postedNanos)
+    }
+  }
+  return Array.from(overruns, ([rowId, nanos]) => ({ rowId, nanos }))
+}
+
+/**
+ * What this node's allotments settled is posted with what was missing; the rest is free. Without the whole journal
+ * nobody knows what of the rest was under way: then all of it is posted, as lost.
+ */
+async function foldAllotments(
+  trx: Db,
+  {
+    nodeId,
+    posted,
+    isWhole,
+  }: {
+    readonly nodeId: string
+    readonly posted: ReadonlyMap<number, number>
+    readonly isWhole: boolean
+  },
+  nowMs: number,
+): Promise<void> {
+  const allotments = await trx
+    .selectFrom('allotment')
+    .select('row_id')
+    .where('node_id', '=', nodeId)
+    .execute()
+  const rowIds = new Set([...allotments.map(row => row.row_id), ...posted.keys()])
+  const inOrder = [...rowIds].sort((left, right) => left - right)
+  for (const rowId of inOrder) await lockRow(trx, rowId)
+  for (const rowId of inOrder) {
+    const missing = posted.get(rowId) ?? 0
+    const closed = await trx
+      .deleteFrom('allotment')
+      .where('node_id', '=', nodeId)
+      .where('row_id', '=', rowId)
+      .returning(['granted', 'settled'])
+      .executeTakeFirst()
+    const { granted, settled } = closed ?? { granted: 0, settled: 0 }
+    const lost = isWhole ? 0 : Math.max(0, granted - settled - missing)
+    if (lost > 0) {
+      await trx
+        .insertInto('ledger_entry')
+        .values({ row_id: rowId, kind: 'lost', nanos: lost, node_id: nodeId, time: nowMs })
+        .execute()
+    }
+    await trx
+      .updateTable('budget_period')
+      .set(row => ({
+        posted: row('posted', '+', settled + missing + lost),
+        allotted: row('allotted', '-', granted),
+      }))
+      .where('id', '=', rowId)
+      .execute()
+  }
+}
