@@ -12,12 +12,14 @@ import { usableEntry } from './gateway/identify.ts'
 import { KeyDirectory } from './gateway/key-directory.ts'
 import { isDataPlanePath } from './gateway/methods.ts'
 import { OpenCalls } from './gateway/open-calls.ts'
+import { Ledger } from './gateway/ledger.ts'
 import { Upstream } from './gateway/upstream.ts'
 import { type FirstStart, greet } from './first-start.ts'
 import { ByteBudget } from './http/bytes.ts'
 import { noteFacts } from './http/facts.ts'
 import { type Exchange, type Listener, startListener } from './http/listener.ts'
 import { writeReply } from './http/reply.ts'
+import { loadModelLimits, loadPrices } from './prices.ts'
 import { startSandbox } from './sandbox/server.ts'
 import { openStorage } from './storage/open.ts'
 import type { Change, Storage } from './storage/storage.ts'
@@ -65,6 +67,7 @@ export async function startApp(config: Config): Promise<App> {
     onClose(() => storage.close())
     const upstream = await openUpstream(config, onClose)
     const gateway = createGateway(storage, upstream, telemetry)
+    onClose(() => gateway.ledger.close())
     onClose(watchKeys(storage, gateway))
     const control = await createControl({
       storage,
@@ -114,6 +117,14 @@ function createGateway(storage: Storage, upstream: Upstream, telemetry: Telemetr
     keys: new KeyDirectory(storage.keys, storage),
     upstream,
     usage: storage.usage,
+    ledger: new Ledger({
+      port: storage.ledger,
+      hasPeers: storage.hasPeers,
+      onFailure: error => telemetry.ledgerFailed(error),
+    }),
+    journal: storage.journal,
+    prices: loadPrices(),
+    modelLimits: loadModelLimits(),
     bodies: new ByteBudget(BODIES_BYTES_MAX),
     openCalls: new OpenCalls(),
     events: telemetry.gateway,
@@ -135,7 +146,7 @@ function createGateway(storage: Storage, upstream: Upstream, telemetry: Telemetr
 function watchKeys(storage: Storage, gateway: Gateway): () => void {
   const recheck = (concerns: Parameters<OpenCalls['recheck']>[0]): void => {
     void gateway.openCalls.recheck(concerns, async open => {
-      const entry = await usableEntry(open.grant.digest, gateway.keys)
+      const entry = await usableEntry(open.grant.caller.digest, gateway.keys)
       if (entry === open.entry) return
       checkGrant(entry, open.call, open.grant)
       open.entry = entry

@@ -105,10 +105,19 @@ async function ensureLocalToken(storage: Storage, files: DataFiles): Promise<voi
 /** Models to show a newcomer first: current, fast and cheap. */
 const PREFERRED = /^models\/gemini-[\d.]+-flash(-lite)?$/
 const MODEL_LIST_WAIT_MS = 5_000
+const MODEL_LIST_BYTES_MAX = 8 * 1024 * 1024
 
 /** A model that the upstream lists and that generates content; null when it cannot be asked now. */
 async function listedModel(upstream: Upstream): Promise<string | null> {
-  const timer = AbortSignal.timeout(MODEL_LIST_WAIT_MS)
+  let timer: NodeJS.Timeout | undefined
+  const patience = {
+    started: (exchange: { abort(cause: Error): void }): void => {
+      timer = setTimeout(
+        () => exchange.abort(new Error('the list of models took too long')),
+        MODEL_LIST_WAIT_MS,
+      )
+    },
+  }
   try {
     const request = {
       httpMethod: 'GET',
@@ -116,9 +125,8 @@ async function listedModel(upstream: Upstream): Promise<string | null> {
       headers: [],
       body: Buffer.alloc(0),
     } as const
-    const answer = await upstream.send(request)
-    timer.addEventListener('abort', () => answer.abort(new Error('the list of models took too long')))
-    const { models } = JSON.parse((await answer.collect(8 * 1024 * 1024)).toString('utf8')) as ModelList
+    const { body } = await upstream.fetch(request, patience, MODEL_LIST_BYTES_MAX)
+    const { models } = JSON.parse(body.toString('utf8')) as ModelList
     const names = (models ?? [])
       .filter(model => model.supportedGenerationMethods?.includes('generateContent'))
       .map(({ name }) => name)
@@ -131,6 +139,8 @@ async function listedModel(upstream: Upstream): Promise<string | null> {
   } catch {
     // The first start must not fail because the upstream is away; the line to paste says what to fill in.
     return null
+  } finally {
+    clearTimeout(timer)
   }
 }
 

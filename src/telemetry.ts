@@ -1,6 +1,7 @@
 /** What operators can watch: logs on standard error, metrics for Prometheus. One function per event; none takes a key. */
 import pino, { type Logger } from 'pino'
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
+import { CallMetrics } from './call-metrics.ts'
 import type { Config } from './config.ts'
 import type { ApiError } from './domain/error.ts'
 import { redactCredentials } from './domain/redaction.ts'
@@ -15,11 +16,11 @@ export interface Telemetry {
   watch(gauges: { openCalls: () => number; bodyBytes: () => number; usageFlowing: () => boolean }): void
   /** Work of the storage thread that nobody waits for failed; it is tried again. Told once per outage. */
   storageFailed(error: ApiError): void
+  /** Money that a call does not need any more could not be given back; it is tried again. */
+  ledgerFailed(error: unknown): void
   /** A failure that was answered with 5xx outside a call. */
   requestFailed(error: ApiError, requestId: string): void
 }
-
-const LATENCY_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
 
 export function createTelemetry(config: Pick<Config, 'logLevel'>): Telemetry {
   const log = pino(
@@ -34,25 +35,7 @@ export function createTelemetry(config: Pick<Config, 'logLevel'>): Telemetry {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const registers = [registry]
-  const calls = new Counter({
-    name: 'pollux_calls_total',
-    help: 'Calls that were let in, by how they ended.',
-    labelNames: ['method', 'outcome', 'http_status'] as const,
-    registers,
-  })
-  const tokens = new Counter({
-    name: 'pollux_tokens_total',
-    help: 'Tokens of settled calls.',
-    labelNames: ['kind'] as const,
-    registers,
-  })
-  const duration = new Histogram({
-    name: 'pollux_call_duration_seconds',
-    help: 'From the arrival of a call to its settlement.',
-    labelNames: ['method'] as const,
-    buckets: LATENCY_BUCKETS_SECONDS,
-    registers,
-  })
+  const calls = new CallMetrics()
   const refused = new Counter({
     name: 'pollux_calls_refused_total',
     help: 'Calls answered with an error of this gateway, by reason.',
@@ -76,32 +59,13 @@ export function createTelemetry(config: Pick<Config, 'logLevel'>): Telemetry {
     help: 'Usage records that only the log holds, since storage was away too long. Should stay 0.',
     registers,
   })
-  // Looking a child up by its labels costs more than counting does: each is looked up once.
-  const settledCalls = remember((method: string, outcome: string, httpStatus: number) =>
-    calls.labels({ method, outcome, http_status: httpStatus }),
-  )
-  const durations = remember((method: string) => duration.labels({ method }))
-  const tokenKinds = [
-    [tokens.labels({ kind: 'prompt' }), 'promptTokens'],
-    [tokens.labels({ kind: 'cached' }), 'cachedTokens'],
-    [tokens.labels({ kind: 'tool_use_prompt' }), 'toolUsePromptTokens'],
-    [tokens.labels({ kind: 'candidates' }), 'candidatesTokens'],
-    [tokens.labels({ kind: 'thoughts' }), 'thoughtsTokens'],
-  ] as const
   const gateway: GatewayEvents = {
     callRefused(error, call) {
       refused.inc({ reason: error.reason })
       if (error.httpStatus >= 500) log.warn({ requestId: call.id, err: error }, 'call failed')
       else log.debug({ requestId: call.id, reason: error.reason }, 'call refused')
     },
-    callSettled({ method, outcome, httpStatus, durationMs, usage }) {
-      settledCalls(method, outcome, httpStatus).inc()
-      durations(method).observe(durationMs / 1000)
-      for (const [kind, count] of tokenKinds) {
-        const tokens = usage[count]
-        if (tokens > 0) kind.inc(tokens)
-      }
-    },
+    callSettled: record => calls.add(record),
     upstreamCredentialRefused({ callId, httpStatus, reason }) {
       credentialRefusals.inc({ reason })
       log.error(
@@ -114,13 +78,16 @@ export function createTelemetry(config: Pick<Config, 'logLevel'>): Telemetry {
     },
     usageNotDurable(record, cause) {
       usageLost.inc()
-      log.error({ record, err: cause }, 'a usage record could not be stored: this line is its only copy')
+      log.error(
+        { record, err: cause },
+        'a usage record is not in the database yet: it is kept in the journal and will be posted; its reply was cut',
+      )
     },
   }
   return {
     log,
     gateway,
-    metrics: () => registry.metrics(),
+    metrics: async () => `${await registry.metrics()}\n${calls.text()}`,
     watch(gauges) {
       const gauge = (name: string, help: string, read: () => number): void => {
         const made: Gauge = new Gauge({ name, help, registers: [], collect: () => made.set(read()) })
@@ -135,22 +102,12 @@ export function createTelemetry(config: Pick<Config, 'logLevel'>): Telemetry {
     storageFailed(error) {
       log.error({ err: error }, 'storage: work in the background failed and will be tried again')
     },
+    ledgerFailed(error) {
+      log.error({ err: error }, 'ledger: free money could not be given back and will be tried again')
+    },
     requestFailed(error, requestId) {
       log.error({ requestId, err: error }, 'request failed')
     },
-  }
-}
-
-/** A function that is asked once for every list of labels. Labels come from closed sets, so the memory is bounded. */
-function remember<Labels extends readonly (string | number)[], Child>(
-  make: (...labels: Labels) => Child,
-): (...labels: Labels) => Child {
-  const made = new Map<string, Child>()
-  return (...labels) => {
-    const key = labels.join('|')
-    let child = made.get(key)
-    if (child === undefined) made.set(key, (child = make(...labels)))
-    return child
   }
 }
 

@@ -1,6 +1,6 @@
 /** Looks for secrets in whatever left the process, in every form in which one could hide there. */
 import { readFile, readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
 /** Something that was written somewhere. */
@@ -50,8 +50,11 @@ function around(content: Buffer, at: number): string {
 
 /** Every file of a folder but those named: databases, their logs and all else, byte by byte. */
 export async function filesOf(folder: string, except: readonly string[]): Promise<readonly Sink[]> {
-  const names = await readdir(folder, { recursive: true })
-  const kept = names.filter(name => !except.includes(name))
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  const kept = entries
+    .filter(entry => entry.isFile())
+    .map(entry => relative(folder, join(entry.parentPath, entry.name)))
+    .filter(name => !except.includes(name))
   return await Promise.all(
     kept.map(async name => ({ where: `file ${name}`, content: await readFile(join(folder, name)) })),
   )

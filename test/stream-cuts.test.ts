@@ -15,10 +15,12 @@ import { maskKeyString, mintKeyString } from '../src/domain/keystring.ts'
 import type { Gateway } from '../src/gateway/call.ts'
 import { serve } from '../src/gateway/handle.ts'
 import { KeyDirectory } from '../src/gateway/key-directory.ts'
+import { Ledger } from '../src/gateway/ledger.ts'
 import { OpenCalls } from '../src/gateway/open-calls.ts'
 import { Upstream } from '../src/gateway/upstream.ts'
 import { ByteBudget } from '../src/http/bytes.ts'
 import { type Listener, startListener } from '../src/http/listener.ts'
+import { loadModelLimits, loadPrices } from '../src/prices.ts'
 import { openStorage } from '../src/storage/open.ts'
 import type { Storage } from '../src/storage/storage.ts'
 import {
@@ -54,6 +56,16 @@ beforeAll(async () => {
     keys: new KeyDirectory(storage.keys, storage),
     upstream: new Upstream({ origin: upstream.origin, basePath: '', credential: CREDENTIAL }),
     usage: storage.usage,
+    ledger: new Ledger({
+      port: storage.ledger,
+      hasPeers: storage.hasPeers,
+      onFailure: error => {
+        throw error
+      },
+    }),
+    journal: storage.journal,
+    prices: loadPrices(),
+    modelLimits: loadModelLimits(),
     bodies: new ByteBudget(1024 * 1024),
     openCalls: new OpenCalls(),
     events: {

@@ -51,9 +51,24 @@ export function compileModels(patterns: readonly string[]): (modelId: string) =>
  * Whether a model answers with images or audio when responseModalities is absent, judged by the words of its id, as new
  * models appear faster than lists (spec: image, TTS, native-audio, Live, Lyria). A video model counts as both.
  */
-export function modelOutputs(modelId: string): { readonly image: boolean; readonly audio: boolean } {
-  return {
-    image: IMAGE_WORDS.test(modelId),
-    audio: AUDIO_WORDS.test(modelId) && !TRANSCRIBES.test(modelId),
+export function modelOutputs(modelId: string): ModelOutputs {
+  let outputs = knownOutputs.get(modelId)
+  if (outputs === undefined) {
+    outputs = {
+      image: IMAGE_WORDS.test(modelId),
+      audio: AUDIO_WORDS.test(modelId) && !TRANSCRIBES.test(modelId),
+    }
+    if (knownOutputs.size === KNOWN_MAX) knownOutputs.clear()
+    knownOutputs.set(modelId, outputs)
   }
+  return outputs
 }
+
+export interface ModelOutputs {
+  readonly image: boolean
+  readonly audio: boolean
+}
+
+/** Asked for every call, of few models. */
+const knownOutputs = new Map<string, ModelOutputs>()
+const KNOWN_MAX = 1_000

@@ -17,6 +17,12 @@ const PERMISSIONS = [
   'resourcemanager.projects.list',
   'resourcemanager.projects.undelete',
   'resourcemanager.projects.update',
+  'pollux.budgets.create',
+  'pollux.budgets.delete',
+  'pollux.budgets.get',
+  'pollux.budgets.list',
+  'pollux.budgets.update',
+  'pollux.ledger.verify',
   'pollux.usage.get',
   'pollux.metrics.get',
 ] as const

@@ -77,6 +77,17 @@ function addRequest(message: JsonObject, modelId: string, used: Set<UsedTool>): 
   for (const config of configs) addOutputs(config, modelId, used)
 }
 
+const NO_TOOLS: ReadonlySet<UsedTool> = new Set()
+
+/** What a request uses that says nothing of tools and outputs: what its model answers with unasked. */
+export function defaultTools(modelId: string): ReadonlySet<UsedTool> {
+  const { image, audio } = modelOutputs(modelId)
+  if (!image && !audio) return NO_TOOLS
+  const used = new Set<UsedTool>()
+  addDefaultOutputs(modelId, used)
+  return used
+}
+
 /**
  * What a parsed generateContent or countTokens body uses. Reads proto JSON as Google's parsers do: both spellings of every
  * field, a lone value for a list, enums by name in any case or by number; in doubt something is used. Where

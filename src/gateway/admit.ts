@@ -1,26 +1,138 @@
-import { usableEntry } from './identify.ts'
-import { checkGrant } from './authorize.ts'
-import type { Admission, Call, Gateway, Grant } from './call.ts'
+import type { Budget } from '../domain/budget.ts'
 import { ApiError } from '../domain/error.ts'
+import type { OpenHold } from '../domain/ledger.ts'
+import { checkGrant } from './authorize.ts'
+import { BoundedAsk, boundsOf, clampRuleOf, defaultLimit, unpriced } from './bounds.ts'
+import type { Admission, Call, Gateway, Grant, Hold, KeyEntry } from './call.ts'
+import { usableEntry } from './identify.ts'
+import type { HeldMoney } from './ledger.ts'
+import { withOutputLimit } from './output-limit.ts'
+
+type Ports = Pick<Gateway, 'keys' | 'usage' | 'ledger' | 'journal' | 'prices' | 'modelLimits'>
 
 /**
  * Whether there is room for the call. The last step before anything is sent: a key that was revoked or restricted
- * while its body came in is refused here. Quotas and holds of money are taken here too. Throws what identify and
- * authorize throw, and STORAGE_UNAVAILABLE (503) while usage cannot be made durable.
+ * while its body came in is refused here, and the call's worst case is held on every budget of its path (MONEY.md rule
+ * 10). Throws or rejects with what identify and authorize throw, with the refusals of budgets (402, 429, 400), and with
+ * STORAGE_UNAVAILABLE (503) while usage cannot be made durable. A promise only where there is something to wait for.
  */
-export async function admit(
-  grant: Grant,
-  call: Call,
-  io: Pick<Gateway, 'keys' | 'usage'>,
-): Promise<Admission> {
+export function admit(grant: Grant, call: Call, io: Ports): Admission | Promise<Admission> {
   if (!io.usage.isFlowing()) {
     throw new ApiError(
       'STORAGE_UNAVAILABLE',
       'Usage cannot be recorded at the moment, so no call is let in. Please retry.',
     )
   }
-  const found = usableEntry(grant.digest, io.keys)
-  const entry = found instanceof Promise ? await found : found
-  if (entry !== grant.entry) checkGrant(entry, call, grant)
-  return { ...grant, hold: { settled: false } }
+  const { caller } = grant
+  const { expireTimeMs } = caller.entry.key
+  if (expireTimeMs === null && io.keys.isCurrent(caller.version)) return hold(grant, call, io)
+  const found = usableEntry(caller.digest, io.keys)
+  return found instanceof Promise
+    ? found.then(entry => hold(withEntry(entry, grant, call), call, io))
+    : hold(withEntry(found, grant, call), call, io)
+}
+
+/** The grant by the rules as they are now. Throws the refusals of authorize. */
+function withEntry(entry: KeyEntry, grant: Grant, call: Call): Grant {
+  if (entry === grant.caller.entry) return grant
+  checkGrant(entry, call, grant)
+  return { ...grant, caller: { ...grant.caller, entry } }
+}
+
+function hold(grant: Grant, call: Call, io: Ports): Admission | Promise<Admission> {
+  const { budgets } = grant.caller.entry
+  const isBilled = grant.method.metering !== 'none'
+  const price = isBilled ? io.prices.find(grant.model, call.startTimeMs) : null
+  if (!isBilled || budgets.length === 0)
+    return { grant, hold: { settled: false, price, money: null }, body: grant.body }
+  if (price === null) throw unpriced(`no price is known for the model '${grant.model}'`)
+  const limit = io.modelLimits.find(grant.model)
+  const ask = new BoundedAsk(boundsOf(grant, limit, budgets), price, clampRuleOf(grant, limit, budgets))
+  return holdMoney({ grant, price, ask, maxOutputTokens: defaultLimit(grant, limit, budgets) }, call, io)
+}
+
+interface Priced {
+  readonly grant: Grant
+  readonly price: Hold['price']
+  readonly ask: BoundedAsk
+  /** What the budgets set for a call that names no limit; null: nothing. */
+  readonly maxOutputTokens: number | null
+}
+
+async function holdMoney(priced: Priced, call: Call, io: Ports): Promise<Admission> {
+  const { grant, price, ask } = priced
+  const { caller } = grant
+  const { budgets } = caller.entry
+  const held = io.ledger.hold(budgets, ask)
+  const money = held instanceof Promise ? await whileThere(held, { ask, call, io }) : held
+  let now = grant
+  try {
+    // Whoever waited for money may be gone by now: then nothing is sent.
+    if (call.response.destroyed)
+      throw new ApiError('CLIENT_GONE', 'The client left before its call was let in.')
+    await io.journal.append(openHold(grant, call, money))
+    // What changed while the call waited counts for it: nothing else looks after it before it is open.
+    if (!io.keys.isCurrent(caller.version)) now = await renewed(grant, call, io)
+    if (isSamePath(now.caller.entry.budgets, budgets))
+      return { grant: now, hold: { settled: false, price, money }, body: bodyOf(priced, money) }
+  } catch (error) {
+    drop(money, call, io)
+    throw error
+  }
+  // A budget came or went: nothing may be spent past one that is there.
+  drop(money, call, io)
+  return await hold(now, call, io)
+}
+
+/** Waits for money as long as the client does. */
+async function whileThere(
+  held: Promise<HeldMoney>,
+  { ask, call, io }: { readonly ask: BoundedAsk; readonly call: Call; readonly io: Ports },
+): Promise<HeldMoney> {
+  const leave = (): void => io.ledger.leave(ask)
+  call.response.once('close', leave)
+  try {
+    return await held
+  } finally {
+    call.response.off('close', leave)
+  }
+}
+
+function openHold({ caller, method, model }: Grant, call: Call, money: HeldMoney): OpenHold {
+  return {
+    callId: call.id,
+    startTimeMs: call.startTimeMs,
+    projectNumber: caller.entry.project.number,
+    keyUid: caller.entry.key.uid,
+    method: method.name,
+    model,
+    heldNanos: money.nanos,
+    ledger: money.rows.map(row => row.rowId),
+    allotmentIds: money.rows.map(row => row.allotmentId ?? ''),
+  }
+}
+
+/** The grant as its key is now. Rejects with what identify and authorize throw. */
+async function renewed(grant: Grant, call: Call, io: Ports): Promise<Grant> {
+  const { version } = io.keys
+  const entry = await usableEntry(grant.caller.digest, io.keys)
+  const { caller, ...rest } = withEntry(entry, grant, call)
+  return { ...rest, caller: { ...caller, version } }
+}
+
+function isSamePath(one: readonly Budget[], other: readonly Budget[]): boolean {
+  return one.length === other.length && one.every(({ uid }, index) => uid === other[index]?.uid)
+}
+
+/** The call is not sent: what it held is free. */
+function drop(money: HeldMoney, call: Call, io: Ports): void {
+  io.journal.settled(call.id)
+  io.ledger.release(money, 0)
+}
+
+/** What is sent: with the output limit that the hold is for, where the call named none or a higher one. */
+function bodyOf({ grant, maxOutputTokens }: Priced, { clamped }: HeldMoney): Buffer {
+  if (clamped !== null) return withOutputLimit(grant.body, clamped)
+  if (maxOutputTokens === null) return grant.body
+  return withOutputLimit(grant.body, { maxOutputTokens, thinkingBudget: null })
 }

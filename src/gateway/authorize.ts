@@ -2,56 +2,59 @@ import { ApiError } from '../domain/error.ts'
 import { GEMINI_SERVICE, methodFullName } from '../domain/method-name.ts'
 import type { ApiVersion, ModelAlias } from '../domain/project.ts'
 import { checkClient, checkMethod, checkModel, checkTools } from '../domain/restriction.ts'
-import type { UsedTool } from '../domain/tool.ts'
-import { readBody } from '../http/bytes.ts'
-import type { Call, Caller, Gateway, Grant, KeyEntry } from './call.ts'
+import type { Access, Call, Caller, Grant, KeyEntry, Permitted } from './call.ts'
 import { inspectBody } from './inspect.ts'
 import { type Route, routeOf } from './methods.ts'
 import { assertQuery } from './query.ts'
 import { replaceSpans } from './strict-json.ts'
 
 /**
- * Whether the key may make this call. In Google's order: client, then API and method, then model, then what the body
- * asks for; the body of a call that is refused for any of the first is not read. Throws the refusals of
- * domain/restriction (403), METHOD_UNKNOWN (404), and those of reading and inspecting the body.
+ * Whether the key may make this call, by all but its body: in Google's order the client, then API and method, then the
+ * model. The body of a call that is refused here is not read. Throws the refusals of domain/restriction (403),
+ * METHOD_UNKNOWN (404), FIELD_INVALID for its query, CONTENT_TYPE_REFUSED (415).
  */
-export async function authorize(
-  caller: Caller,
-  call: Call,
-  io: Pick<Gateway, 'bodies' | 'limits'>,
-): Promise<Grant> {
+export function authorizeTarget(caller: Caller, call: Call): Access {
   const { entry } = caller
   checkClient(entry.rules, call.client, entry.consumer)
   const route = routeOf(call.request.method ?? '', call.target.path)
   assertQuery(route.method, call)
-  const { model, apiVersion } = resolveAlias(route, entry)
-  checkCall(entry, { method: route.method, apiVersion, model })
-  if (route.method.body === 'none') {
-    return { ...caller, method: route.method, apiVersion, model, body: NO_BODY, requestBytes: 0, ...PLAIN }
-  }
-  assertJson(call)
-  const bytes = await readBody(call.request, call.response, {
-    bytesMax: io.limits.bodyBytesMax,
-    budget: io.bodies,
-  })
-  try {
-    const inspected = inspectBody(bytes, route.method.body, model)
-    checkTools(entry.rules, inspected.tools, entry.consumer)
-    assertOneModel(inspected.models, route.model, model)
-    const body = model === route.model ? bytes : replaceSpans(bytes, inspected.modelSpans, `models/${model}`)
-    const { tools, candidateCount } = inspected
-    const requestBytes = bytes.length
-    return { ...caller, method: route.method, apiVersion, model, body, requestBytes, tools, candidateCount }
-  } catch (error) {
-    io.bodies.give(bytes.length)
-    throw error
-  }
+  const permitted = entry.permitted.get(route) ?? permit(entry, route)
+  if (route.method.body !== 'none') assertJson(call)
+  return { caller, route, permitted }
 }
 
-const NO_BODY = Buffer.alloc(0)
-const PLAIN = { tools: new Set<UsedTool>(), candidateCount: 1 }
+/**
+ * Whether the key may send this body. Throws the refusals of reading and inspecting it (400), and API_KEY_TOOL_BLOCKED
+ * (403).
+ */
+export function authorizeBody({ caller, route, permitted }: Access, bytes: Buffer): Grant {
+  const { method, apiVersion, model, upstreamPath } = permitted
+  const { entry } = caller
+  const inspected = inspectBody(bytes, method.body, model)
+  checkTools(entry.rules, inspected.tools, entry.consumer)
+  assertOneModel(inspected.models, route.model, model)
+  const body = model === route.model ? bytes : replaceSpans(bytes, inspected.modelSpans, `models/${model}`)
+  const { tools, demand } = inspected
+  const requestBytes = bytes.length
+  return { caller, method, apiVersion, model, upstreamPath, body, requestBytes, tools, demand }
+}
 
-function checkCall(entry: KeyEntry, asked: Pick<Grant, 'method' | 'apiVersion' | 'model'>): void {
+/** Permissions remembered for one key; keys call few methods and models. */
+const PERMITTED_MAX = 32
+
+function permit(entry: KeyEntry, route: Route): Permitted {
+  const { model, apiVersion } = resolveAlias(route, entry)
+  const { method } = route
+  checkCall(entry, { method, apiVersion, model })
+  const verb = method.body === 'none' ? '' : `:${method.name.charAt(0).toLowerCase()}${method.name.slice(1)}`
+  const resource = model === '' ? 'models' : `models/${encodeURIComponent(model)}${verb}`
+  const permitted = { method, apiVersion, model, upstreamPath: `/${apiVersion}/${resource}` }
+  if (entry.permitted.size === PERMITTED_MAX) entry.permitted.clear()
+  entry.permitted.set(route, permitted)
+  return permitted
+}
+
+function checkCall(entry: KeyEntry, asked: Pick<Permitted, 'method' | 'apiVersion' | 'model'>): void {
   const { name, httpMethod } = asked.method
   const fullName = methodFullName(asked.apiVersion, name)
   checkMethod(entry.rules, { service: GEMINI_SERVICE, fullName, httpMethod }, entry.consumer)
@@ -81,7 +84,11 @@ function assertJson(call: Call): void {
     )
   }
   const type = headers['content-type']
-  if (type !== undefined && !/^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(type)) {
+  if (
+    type !== undefined &&
+    type !== 'application/json' &&
+    !/^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(type)
+  ) {
     throw new ApiError(
       'CONTENT_TYPE_REFUSED',
       `Content-Type '${type}' is not accepted: send application/json.`,

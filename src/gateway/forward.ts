@@ -1,40 +1,27 @@
-import type { Admission, Call, Gateway, Grant } from './call.ts'
+import type { Admission, Call, Grant } from './call.ts'
 import { forwardedQuery } from './query.ts'
-import type { Drain } from './drain.ts'
-import type { UpstreamAnswer } from './upstream-answer.ts'
+import type { UpstreamRequest } from './upstream-answer.ts'
 
-/** Request headers that reach the upstream. Everything else stays here: credentials, cookies, hop-by-hop, addresses. */
-const FORWARDED_HEADERS = ['user-agent', 'x-goog-api-client', 'x-server-timeout', 'accept-language'] as const
-
-/** Sends an admitted call upstream, under our credential. Rejects with ForwardFailure. */
-export function forward(
-  admission: Admission,
-  call: Call,
-  io: Pick<Gateway, 'upstream'> & { readonly drain: Drain },
-): Promise<UpstreamAnswer> {
-  return io.upstream.send({
-    httpMethod: admission.method.httpMethod,
-    path: upstreamPath(admission, call),
-    headers: upstreamHeaders(admission, call),
-    body: admission.body,
-    onStart: abort => io.drain.started(abort),
-  })
+/** The request that goes upstream for an admitted call: what was authorized, and nothing else of the caller's. */
+export function upstreamRequest({ grant, body }: Admission, call: Call): UpstreamRequest {
+  return {
+    httpMethod: grant.method.httpMethod,
+    path: grant.upstreamPath + forwardedQuery(call),
+    headers: upstreamHeaders(grant, call),
+    body,
+  }
 }
 
-/** The target, built anew from what was authorized: nothing of the caller's own text but checked parameters. */
-function upstreamPath(grant: Grant, call: Call): string {
-  const { method, apiVersion, model } = grant
-  const verb = method.body === 'none' ? '' : `:${method.name.charAt(0).toLowerCase()}${method.name.slice(1)}`
-  const resource = model === '' ? 'models' : `models/${encodeURIComponent(model)}${verb}`
-  return `/${apiVersion}/${resource}${forwardedQuery(call)}`
-}
-
+/** Everything that is not named here stays here: credentials, cookies, hop-by-hop, addresses. */
 function upstreamHeaders(grant: Grant, call: Call): string[] {
   const headers = ['accept', 'application/json, text/event-stream', 'accept-encoding', 'identity']
   if (grant.method.body !== 'none') headers.push('content-type', 'application/json')
-  for (const name of FORWARDED_HEADERS) {
-    const value = call.request.headers[name]
-    if (typeof value === 'string') headers.push(name, value)
-  }
+  const given = call.request.headers
+  const client = given['x-goog-api-client']
+  const timeout = given['x-server-timeout']
+  if (given['user-agent'] !== undefined) headers.push('user-agent', given['user-agent'])
+  if (typeof client === 'string') headers.push('x-goog-api-client', client)
+  if (typeof timeout === 'string') headers.push('x-server-timeout', timeout)
+  if (given['accept-language'] !== undefined) headers.push('accept-language', given['accept-language'])
   return headers
 }

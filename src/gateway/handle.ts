@@ -1,16 +1,16 @@
-import type { ClientFacts } from '../domain/restriction.ts'
 import type { ApiError } from '../domain/error.ts'
+import type { ClientFacts } from '../domain/restriction.ts'
+import { readBody } from '../http/bytes.ts'
 import type { Exchange } from '../http/listener.ts'
 import { renderError, toApiError } from '../http/render.ts'
 import { type Reply, writeReply } from '../http/reply.ts'
 import { admit } from './admit.ts'
-import { authorize } from './authorize.ts'
-import type { Admission, Call, Gateway } from './call.ts'
-import { Drain } from './drain.ts'
-import { forward } from './forward.ts'
+import { authorizeBody, authorizeTarget } from './authorize.ts'
+import type { Access, Admission, Call, Gateway } from './call.ts'
+import { upstreamRequest } from './forward.ts'
 import { identify } from './identify.ts'
-import { meter } from './meter.ts'
-import type { OpenCall } from './open-calls.ts'
+import { meterStream, meterUnary } from './meter.ts'
+import { OpenCall } from './open-calls.ts'
 import { wantsEvents } from './query.ts'
 import { PREFLIGHT_HEADERS, ownHeaders } from './reply-headers.ts'
 import { settle } from './settle.ts'
@@ -21,7 +21,7 @@ export async function serve(exchange: Exchange, io: Gateway): Promise<void> {
   const call = callOf(exchange)
   if (call.request.method === 'OPTIONS') {
     const headers = { ...ownHeaders(call.request, call.id), ...PREFLIGHT_HEADERS }
-    writeReply(call.response, { status: 204, headers, body: Buffer.alloc(0) })
+    writeReply(call.response, { status: 204, headers, body: NO_BODY })
     return
   }
   try {
@@ -33,36 +33,47 @@ export async function serve(exchange: Exchange, io: Gateway): Promise<void> {
   }
 }
 
-/** The way of a call. Each step needs the evidence of the one before, so none can be left out. */
+const NO_BODY = Buffer.alloc(0)
+
+/**
+ * The way of a call. Each step needs the evidence of the one before, so none can be left out. Steps give promises only
+ * where there is something to wait for: most calls wait for their body, the upstream, and their usage to be durable.
+ */
 async function handle(call: Call, io: Gateway): Promise<Reply> {
-  const caller = await identify(call, io)
-  const grant = await authorize(caller, call, io)
+  const identified = identify(call, io)
+  const caller = identified instanceof Promise ? await identified : identified
+  const access = authorizeTarget(caller, call)
+  const bytes = await bodyOf(access, call, io)
   try {
-    const admission = await admit(grant, call, io)
+    const grant = authorizeBody(access, bytes)
+    const admitted = admit(grant, call, io)
+    const admission = admitted instanceof Promise ? await admitted : admitted
     return await run(admission, call, io)
   } finally {
-    io.bodies.give(grant.requestBytes)
+    io.bodies.give(bytes.length)
   }
+}
+
+function bodyOf(access: Access, call: Call, io: Gateway): Buffer | Promise<Buffer> {
+  if (access.permitted.method.body === 'none') return NO_BODY
+  return readBody(call.request, call.response, {
+    bytesMax: io.limits.bodyBytesMax,
+    budget: io.bodies,
+  })
 }
 
 /** Forwards and meters an admitted call. It is open, and so can be cut, until it is settled. */
 async function run(admission: Admission, call: Call, io: Gateway): Promise<Reply> {
-  let cutStatus: number | null = null
-  const open: OpenCall & { readonly grant: Admission } = {
-    call,
-    grant: admission,
-    entry: admission.entry,
-    given: () => cutStatus ?? (call.response.destroyed ? 499 : null),
-    cut: error => {
-      cutStatus = error.httpStatus
-      writeReply(call.response, errorReply(error, call))
-    },
-  }
+  const open = new OpenCall(call, admission, {
+    drainMs: io.limits.drainMs,
+    onCut: error => writeReply(call.response, errorReply(error, call)),
+  })
   io.openCalls.add(open)
-  const drain = new Drain(call, io.limits.drainMs)
+  const { grant } = admission
   try {
-    const answer = await forward(admission, call, { upstream: io.upstream, drain })
-    return await meter(answer, open, io)
+    const request = upstreamRequest(admission, call)
+    if (grant.method.streams) return await meterStream(await io.upstream.stream(request, open), open, io)
+    return await meterUnary(await io.upstream.fetch(request, open, io.limits.replyBytesMax), open, io)
   } catch (thrown) {
     const failure = thrown instanceof ForwardFailure ? thrown : null
     const error = failure?.error ?? toApiError(thrown)
@@ -70,17 +81,16 @@ async function run(admission: Admission, call: Call, io: Gateway): Promise<Reply
     if (failure !== null && given === null) io.events.upstreamFailed(error, call)
     if (!admission.hold.settled) {
       const outcome = failure?.sent === false ? 'void' : 'estimated'
-      await settle(admission, call, { ending: { outcome, httpStatus: given ?? error.httpStatus }, io })
+      await settle(open, { outcome, httpStatus: given ?? error.httpStatus }, io)
     }
     throw error
   } finally {
-    drain.stop()
+    open.stop()
     if (admission.hold.settled) io.openCalls.remove(open)
   }
 }
 
 function callOf({ request, response, target, requestId, clientAddress }: Exchange): Call {
-  const { headers } = request
   return {
     id: requestId,
     startTimeMs: Date.now(),
@@ -88,7 +98,7 @@ function callOf({ request, response, target, requestId, clientAddress }: Exchang
     request,
     response,
     target,
-    client: clientFacts(clientAddress, headers),
+    client: clientFacts(clientAddress, request.headers),
   }
 }
 
@@ -110,9 +120,14 @@ function clientFacts(address: string, headers: Exchange['request']['headers']): 
 /** An error as Google sends it: wrapped in an array where the stream would have been one. */
 function errorReply(error: ApiError, call: Call): Reply {
   const isArray = call.target.path.endsWith(':streamGenerateContent') && !wantsEvents(call)
+  const headers = ownHeaders(call.request, call.id)
+  headers['content-type'] = 'application/json; charset=UTF-8'
+  // Money does not come back by asking again (gemini-wire 3.6).
+  if (error.httpStatus === 402) headers['x-should-retry'] = 'false'
+  if (error.reason === 'SPEND_HELD') headers['retry-after'] = '1'
   return {
     status: error.httpStatus,
-    headers: { ...ownHeaders(call.request, call.id), 'content-type': 'application/json; charset=UTF-8' },
+    headers,
     body: renderError(error, isArray ? 'array' : 'object'),
     // Whatever of the body was not read is not wanted any more.
     close: !call.request.complete,

@@ -7,16 +7,18 @@ import type { Call, Caller, Gateway, KeyEntry } from './call.ts'
 import { type KeyDirectory, entryState } from './key-directory.ts'
 
 /**
- * Who calls. Throws CREDENTIALS_MISSING (403), OVERLOADED_CREDENTIALS (400), and API_KEY_INVALID (400) for a key that
+ * Who calls; a promise only where the key has to be looked up. Throws CREDENTIALS_MISSING (403), OVERLOADED_CREDENTIALS (400), and API_KEY_INVALID (400) for a key that
  * is unknown, deleted, disabled or expired, in Google's words (gemini-wire 3.2).
  */
-export async function identify(call: Call, io: Pick<Gateway, 'keys'>): Promise<Caller> {
+export function identify(call: Call, io: Pick<Gateway, 'keys'>): Caller | Promise<Caller> {
   const keyString = credentialOf(call)
   // The checksum settles garbage without a look-up.
   if (!isKeyString(keyString, 'key')) throw invalidKey('API key not valid. Please pass a valid API key.')
   const digest = digestOf(keyString)
+  const { version } = io.keys
   const entry = usableEntry(digest, io.keys)
-  return { digest, entry: entry instanceof Promise ? await entry : entry }
+  if (entry instanceof Promise) return entry.then(entry => ({ digest, entry, version }))
+  return { digest, entry, version }
 }
 
 /**

@@ -151,7 +151,7 @@ describe('what cannot be read as a message is not forwarded', () => {
     [part({ fileData: [{ fileUri: 'files/a' }] })],
     [part({ functionResponse: [{ parts: [] }] })],
     [part({ functionResponse: { parts: [[{ fileData: { fileUri: 'files/a' } }]] } })],
-    [{ systemInstruction: [[{ parts: [] }]] }],
+    [{ systemInstruction: [[{ parts: [{ fileData: {} }] }]] }],
     [{ tools: [[{ fileSearch: {} }]] }],
     [{ generationConfig: [{ candidateCount: 8 }] }],
     [{ generationConfig: { thinkingConfig: [] } }],
@@ -178,7 +178,7 @@ describe('what a body asks for', () => {
     [{ generationConfig: { candidateCount: null } }, 1],
     [{ generateContentRequest: { generationConfig: { candidateCount: 4 } } }, 4, 'countTokens'],
   ])('%j: %i candidates', (body, count, kind) => {
-    expect(inspect(body, kind).candidateCount).toBe(count)
+    expect(inspect(body, kind).demand.candidateCount).toBe(count)
   })
 
   it('every model it names, without the prefix', () => {
@@ -263,7 +263,7 @@ describe('for any request', () => {
         const request = { [spell('generationConfig', choose)]: config, model: 'models/other' }
         const body = wrapped ? { [spell('generateContentRequest', choose)]: request } : request
         const found = inspect(body, 'countTokens')
-        expect(found.candidateCount).toBe(count)
+        expect(found.demand.candidateCount).toBe(count)
         expect(found.models).toEqual(['other'])
       }),
     )

@@ -1,14 +1,14 @@
 import { ApiError, fieldViolation, invalidField } from '../domain/error.ts'
 import { type JsonObject, asObject, assertOneSpelling, fieldOf, listOf } from '../domain/proto-json.ts'
-import { type UsedTool, toolsUsed } from '../domain/tool.ts'
+import { type UsedTool, defaultTools, toolsUsed } from '../domain/tool.ts'
+import { type Demand, NO_DEMAND, demandOf } from './demand.ts'
 import type { BodyKind } from './methods.ts'
 import { type StringSpan, parseStrictJson } from './strict-json.ts'
 
 /** What a body asks for, as far as rules and metering need to know. */
 export interface InspectedBody {
   readonly tools: ReadonlySet<UsedTool>
-  /** Candidates asked for; at least 1. */
-  readonly candidateCount: number
+  readonly demand: Demand
   /** Every model the body names, without `models/`. */
   readonly models: readonly string[]
   /** Where those names stand, in the same order. */
@@ -23,7 +23,28 @@ const MODEL_FIELDS: ReadonlySet<string> = new Set([
   'generate_content_request.model',
 ])
 
-const NOTHING: InspectedBody = { tools: new Set(), candidateCount: 1, models: [], modelSpans: [] }
+const NONE: readonly never[] = []
+const NOTHING: InspectedBody = { tools: new Set(), demand: NO_DEMAND, models: NONE, modelSpans: NONE }
+
+/**
+ * Fields that this file, or domain/tool, looks for. A body in which none of them stands anywhere, nor any name in
+ * snake_case, holds nothing that is refused or counted here: most bodies, and they need not be walked.
+ */
+const TELLING_NAMES: ReadonlySet<string> = new Set([
+  'cachedContent',
+  'fileData',
+  'functionResponse',
+  'generateContentRequest',
+  'requests',
+  'responseModalities',
+  'speechConfig',
+  'tools',
+])
+
+function isPlain(names: ReadonlySet<string>): boolean {
+  for (const name of names) if (TELLING_NAMES.has(name) || name.includes('_')) return false
+  return true
+}
 
 /**
  * Reads a body of the given kind without changing it. Throws REQUEST_MALFORMED, FIELD_AMBIGUOUS, and OBJECT_NOT_OWNED
@@ -36,20 +57,25 @@ export function inspectBody(bytes: Buffer, kind: BodyKind, modelId: string): Ins
   if (body === null) {
     throw new ApiError('REQUEST_MALFORMED', 'Invalid JSON payload received. The body must be a JSON object.')
   }
+  const { names, objects } = parsed
+  if (isPlain(names) && !names.has('model')) {
+    if (names.has('generationConfig')) inspectConfig(body)
+    const speaks = kind === 'generate' || kind === 'countTokens'
+    const demand = demandOf({ bytes: bytes.length, requests: [body], names, objects })
+    return { tools: speaks ? defaultTools(modelId) : NOTHING.tools, demand, models: NONE, modelSpans: NONE }
+  }
   const requests = requestsIn(body, kind)
   const modelSpans = parsed.modelSpans.filter(span => MODEL_FIELDS.has(span.path))
   const tools = new Set<UsedTool>()
-  let candidateCount = 1
   for (const request of requests) {
     inspectRequest(request)
     if (kind === 'generate' || kind === 'countTokens') {
       for (const tool of toolsUsed(request, modelId)) tools.add(tool)
-      candidateCount = Math.max(candidateCount, candidatesAsked(request))
     }
   }
   return {
     tools,
-    candidateCount,
+    demand: demandOf({ bytes: bytes.length, requests, names, objects }),
     models: modelSpans.map(span => span.value.replace(/^models\//, '')),
     modelSpans,
   }
@@ -66,12 +92,16 @@ function requestsIn(body: JsonObject, kind: BodyKind): JsonObject[] {
 function inspectRequest(request: JsonObject): void {
   assertOneSpelling(request, '')
   if (fieldOf(request, 'cachedContent') !== undefined) throw notOwned('cachedContent', 'cached contents')
-  const config = messageOf(request, 'generationConfig', '')
-  if (config !== null) messageOf(config, 'thinkingConfig', 'generationConfig')
+  inspectConfig(request)
   for (const tool of messagesOf(request, 'tools', '')) inspectTool(tool)
   for (const holder of ['contents', 'content', 'systemInstruction']) {
     for (const content of messagesOf(request, holder, '')) inspectContent(content, holder)
   }
+}
+
+function inspectConfig(request: JsonObject): void {
+  const config = messageOf(request, 'generationConfig', '')
+  if (config !== null) messageOf(config, 'thinkingConfig', 'generationConfig')
 }
 
 function inspectTool(tool: JsonObject): void {
@@ -129,12 +159,6 @@ function isPublicUri(uri: unknown): boolean {
 /** The text with its percent escapes resolved as far as they can be. */
 function unescaped(text: string): string {
   return text.replaceAll(/(?:%[0-7][0-9a-f])/gi, escape => decodeURIComponent(escape))
-}
-
-function candidatesAsked(request: JsonObject): number {
-  const config = asObject(fieldOf(request, 'generationConfig'))
-  const count = config === null ? undefined : Number(fieldOf(config, 'candidateCount') ?? 1)
-  return count !== undefined && Number.isInteger(count) && count > 1 ? count : 1
 }
 
 function notOwned(field: string, what: string): ApiError {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { Budget } from '../domain/budget.ts'
 import type { Key } from '../domain/key.ts'
 import type { Project } from '../domain/project.ts'
 import { KeyDirectory, entryState } from './key-directory.ts'
@@ -9,7 +10,7 @@ const project = (number = '1') => ({ number, deleteTimeMs: null }) as Project
 
 /** A database whose answers come when the test lets them. */
 function scene() {
-  const rows = new Map<string, { key: Key; project: Project }>()
+  const rows = new Map<string, { key: Key; project: Project; budgets: readonly Budget[] }>()
   const waiting: (() => void)[] = []
   let reads = 0
   let isHeld = false
@@ -27,7 +28,8 @@ function scene() {
   )
   return {
     directory,
-    write: (digest: string, row: Key, of = project()) => rows.set(digest, { key: row, project: of }),
+    write: (digest: string, row: Key, of = project()) =>
+      rows.set(digest, { key: row, project: of, budgets: [] }),
     purge: (digest: string) => rows.delete(digest),
     reads: () => reads,
     name: async (digest: string) => (await directory.find(digest))?.key.displayName ?? null,

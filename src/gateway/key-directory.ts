@@ -1,5 +1,4 @@
-import { type Key, keyState } from '../domain/key.ts'
-import type { Project } from '../domain/project.ts'
+import { keyState } from '../domain/key.ts'
 import { compileRestrictions } from '../domain/restriction.ts'
 import type { KeyEntry, KeyFinder } from './call.ts'
 
@@ -25,12 +24,23 @@ export class KeyDirectory {
   readonly #feed: ChangeFeed
   readonly #entries = new Map<string, KeyEntry>()
   readonly #digestsByKey = new Map<string, string>()
+  #version = 0
   /** Look-ups under way, shared by calls that arrive meanwhile. Emptied by every change: a read begun before is stale. */
   #lookups = new Map<string, Promise<KeyEntry | null>>()
 
   constructor(finder: KeyFinder, feed: ChangeFeed) {
     this.#finder = finder
     this.#feed = feed
+  }
+
+  /** Changes with every change that reached this directory: what was found under the same version is still so. */
+  get version(): number {
+    return this.#version
+  }
+
+  /** Whether what was found under `version` is still known to be so. */
+  isCurrent(version: number): boolean {
+    return version === this.#version && performance.now() - this.#feed.freshAsOfMs() < LEASE_MS
   }
 
   /** The key of this digest with its project, or null when there is none. Whether it may be used is not decided here. */
@@ -46,12 +56,14 @@ export class KeyDirectory {
   }
 
   forgetKey(keyUid: string): void {
+    this.#version++
     this.#lookups = new Map()
     const digest = this.#digestsByKey.get(keyUid)
     if (digest !== undefined) this.#drop(digest, keyUid)
   }
 
   forgetProject(projectNumber: string): void {
+    this.#version++
     this.#lookups = new Map()
     for (const [digest, { key }] of this.#entries) {
       if (key.projectNumber === projectNumber) this.#drop(digest, key.uid)
@@ -59,6 +71,7 @@ export class KeyDirectory {
   }
 
   forgetAll(): void {
+    this.#version++
     this.#lookups = new Map()
     this.#entries.clear()
     this.#digestsByKey.clear()
@@ -75,7 +88,7 @@ export class KeyDirectory {
       if (known !== undefined) this.#drop(digest, known.key.uid)
       return null
     }
-    const entry = entryOf(found.key, found.project)
+    const entry = entryOf(found)
     this.#keep(digest, entry)
     return entry
   }
@@ -95,12 +108,16 @@ export class KeyDirectory {
   }
 }
 
-function entryOf(key: Key, project: Project): KeyEntry {
+type Found = NonNullable<Awaited<ReturnType<KeyFinder['findByDigest']>>>
+
+function entryOf({ key, project, budgets }: Found): KeyEntry {
   return {
     key,
     project,
+    budgets,
     rules: compileRestrictions(key.restrictions, { models: key.allowedModels, tools: key.allowedTools }),
     consumer: `projects/${project.number}`,
+    permitted: new Map(),
   }
 }
 

@@ -1,88 +1,76 @@
 import { ApiError } from '../domain/error.ts'
 import { type JsonObject, asObject } from '../domain/proto-json.ts'
+import type { Outcome } from '../domain/usage.ts'
 import type { Reply } from '../http/reply.ts'
-import type { Admission, Gateway } from './call.ts'
+import type { Gateway, Grant } from './call.ts'
 import { filterModels } from './model-list.ts'
 import type { OpenCall } from './open-calls.ts'
 import { wantsEvents } from './query.ts'
-import { boundByBytes, readReply } from './read-usage.ts'
+import { type ReplyFacts, boundByBytes, readReply, servedAs } from './read-usage.ts'
 import { replyHeaders } from './reply-headers.ts'
 import { type Ending, settle } from './settle.ts'
 import { ElementSplitter, EventSplitter } from './splitter.ts'
 import { StreamMeter } from './stream-meter.ts'
-import type { UpstreamAnswer } from './upstream-answer.ts'
+import type { AnswerHead, UpstreamAnswer, WholeAnswer } from './upstream-answer.ts'
 import { judgeError } from './upstream-error.ts'
-import { failureOf } from './upstream.ts'
 
 /**
- * Turns the upstream's answer into the reply, and settles the admission on the way. The last byte of the reply leaves
- * after its usage is durable; whatever goes wrong meanwhile is settled too.
+ * Turns a whole answer of the upstream into the reply, which leaves after its usage is durable (MONEY.md rule 20).
+ * Throws UPSTREAM_BROKEN for an answer that is none, settled.
  */
-export async function meter(
-  answer: UpstreamAnswer,
-  open: OpenCall & { readonly grant: Admission },
-  io: Gateway,
-): Promise<Reply> {
-  const { grant: admission, call } = open
-  if (answer.status >= 400) return refusal(answer, open, io)
-  if (answer.status >= 300) return redirected(answer, open, io)
-  if (admission.method.streams) return stream(answer, open, io)
-  const ending = { firstByteAtMs: answer.atMs }
-  let body: Buffer
-  try {
-    body = await answer.collect(io.limits.replyBytesMax)
-  } catch (cause) {
-    const error = failureOf(cause as Error)
-    await settle(admission, call, {
-      ending: { ...ending, outcome: 'estimated', httpStatus: open.given() ?? error.httpStatus },
-      io,
-    })
-    throw error
-  }
+export async function meterUnary(answer: WholeAnswer, open: OpenCall, io: Gateway): Promise<Reply> {
+  const { status, body } = answer
+  if (status >= 400) return refusal(answer, body, { open, io })
+  if (status >= 300) throw await redirected(answer, open, io)
+  const { grant } = open
   const json = parseReply(body)
   if (json === null) {
-    await settle(admission, call, {
-      ending: { ...ending, outcome: 'estimated', httpStatus: open.given() ?? 502 },
+    await settle(
+      open,
+      { outcome: 'estimated', httpStatus: open.given() ?? 502, firstByteAtMs: answer.atMs },
       io,
-    })
+    )
     throw new ApiError('UPSTREAM_BROKEN', 'The upstream answered with something that is no JSON.')
   }
-  const reply = filterModels(json, admission) ?? body
-  const httpStatus = open.given() ?? answer.status
-  await settle(admission, call, {
-    ending: { ...ending, ...meteredBy(admission, json), httpStatus, responseBytes: reply.length },
-    io,
-  })
-  return { status: answer.status, headers: replyHeaders(call, answer), body: reply }
+  const reply = filterModels(json, grant) ?? body
+  const { outcome, usage, modelVersion, grounding } = meteredBy(grant, json)
+  const served = servedAs(answer.headers['x-gemini-service-tier'], grounding)
+  const ending: Ending = {
+    outcome,
+    usage,
+    modelVersion,
+    served,
+    httpStatus: open.given() ?? status,
+    firstByteAtMs: answer.atMs,
+    responseBytes: reply.length,
+  }
+  await settle(open, ending, io)
+  return { status, headers: headersOf(open, answer), body: reply }
 }
 
-/** The outcome of a whole reply, by what the method table says of its usage. */
-function meteredBy(
-  admission: Admission,
-  json: JsonObject,
-): Pick<Ending, 'outcome' | 'usage' | 'modelVersion'> {
-  if (admission.method.metering === 'none') return { outcome: 'unmetered' }
-  const facts = readReply(json)
-  if (facts.usage !== null) return { ...facts, outcome: 'posted' }
-  const usage = admission.method.metering === 'embedding' ? boundByBytes(admission.requestBytes) : null
-  return { ...facts, usage, outcome: 'estimated' }
+interface Metered extends ReplyFacts {
+  readonly outcome: Outcome
+}
+
+const UNMETERED: Metered = { outcome: 'unmetered', usage: null, modelVersion: null, grounding: null }
+
+/** What a whole reply says of its usage, by what the method table says of it. */
+function meteredBy(grant: Grant, json: JsonObject): Metered {
+  if (grant.method.metering === 'none') return UNMETERED
+  const { usage, modelVersion, grounding } = readReply(json)
+  if (usage !== null) return { outcome: 'posted', usage, modelVersion, grounding }
+  const bound = grant.method.metering === 'embedding' ? boundByBytes(grant.requestBytes) : null
+  return { outcome: 'estimated', usage: bound, modelVersion, grounding }
 }
 
 /** An error of the upstream, on its way to the caller: nothing is billed for it (gemini-wire 2.7). */
 async function refusal(
-  answer: UpstreamAnswer,
-  open: OpenCall & { readonly grant: Admission },
-  io: Gateway,
+  answer: AnswerHead,
+  body: Buffer,
+  { open, io }: { readonly open: OpenCall; readonly io: Gateway },
 ): Promise<Reply> {
-  const { grant: admission, call } = open
-  const asArray = admission.method.streams && !wantsEvents(call)
-  let body: Buffer
-  try {
-    body = await answer.collect(ERROR_BYTES_MAX)
-  } catch {
-    // A refusal that breaks off is a refusal all the same.
-    body = Buffer.alloc(0)
-  }
+  const { call, grant } = open
+  const asArray = grant.method.streams && !wantsEvents(call)
   const scrub = (text: string): string => io.upstream.scrub(text)
   const judged = judgeError({ httpStatus: answer.status, body, asArray, scrub })
   if (judged.credentialReason !== null) {
@@ -90,8 +78,7 @@ async function refusal(
     io.events.upstreamCredentialRefused({ callId: call.id, httpStatus, reason: judged.credentialReason })
   }
   const httpStatus = open.given() ?? judged.httpStatus
-  const ending = { outcome: 'void', httpStatus, firstByteAtMs: answer.atMs } as const
-  await settle(admission, call, { ending, io })
+  await settle(open, { outcome: 'void', httpStatus, firstByteAtMs: answer.atMs }, io)
   return {
     status: judged.httpStatus,
     headers: replyHeaders(call, answer, 'application/json; charset=UTF-8'),
@@ -100,27 +87,46 @@ async function refusal(
 }
 
 /** A redirect is never followed: the credential is for one origin only. Nothing was done, so nothing is billed. */
-async function redirected(
-  answer: UpstreamAnswer,
-  open: OpenCall & { readonly grant: Admission },
-  io: Gateway,
-): Promise<never> {
+async function redirected(answer: AnswerHead, open: OpenCall, io: Gateway): Promise<ApiError> {
   const error = new ApiError(
     'UPSTREAM_BROKEN',
     `The upstream answered with a redirect (HTTP ${answer.status}). Its operator should check its address.`,
   )
-  answer.abort(error)
   io.events.upstreamFailed(error, open.call)
   const httpStatus = open.given() ?? error.httpStatus
-  const ending = { outcome: 'void', httpStatus, firstByteAtMs: answer.atMs } as const
-  await settle(open.grant, open.call, { ending, io })
-  throw error
+  await settle(open, { outcome: 'void', httpStatus, firstByteAtMs: answer.atMs }, io)
+  return error
 }
+
+/** A caller whose output limit was lowered is told to what (MONEY.md rule 13). */
+function headersOf({ call, admission }: OpenCall, answer: AnswerHead): Reply['headers'] {
+  const headers = replyHeaders(call, answer)
+  const { clamped } = admission.hold.money ?? NOT_HELD
+  if (clamped !== null) headers['x-pollux-max-output-tokens'] = clamped.maxOutputTokens
+  return headers
+}
+
+const NOT_HELD = { clamped: null }
 
 const ERROR_BYTES_MAX = 1024 * 1024
 
-function stream(answer: UpstreamAnswer, open: OpenCall & { readonly grant: Admission }, io: Gateway): Reply {
-  const { grant: admission, call } = open
+/** Turns the answer to a streaming call into the reply. Its usage is settled before its final piece leaves. */
+export async function meterStream(answer: UpstreamAnswer, open: OpenCall, io: Gateway): Promise<Reply> {
+  if (answer.status >= 400) {
+    // A refusal that breaks off is a refusal all the same.
+    const body = await answer.collect(ERROR_BYTES_MAX).catch(() => Buffer.alloc(0))
+    return refusal(answer, body, { open, io })
+  }
+  if (answer.status >= 300) {
+    const error = await redirected(answer, open, io)
+    answer.abort(error)
+    throw error
+  }
+  return passOn(answer, open, io)
+}
+
+function passOn(answer: UpstreamAnswer, open: OpenCall, io: Gateway): Reply {
+  const { call } = open
   const events = wantsEvents(call)
   const meter = new StreamMeter({
     answer,
@@ -130,16 +136,16 @@ function stream(answer: UpstreamAnswer, open: OpenCall & { readonly grant: Admis
     scrub: text => io.upstream.scrub(text),
     settle: async ending => {
       io.openCalls.remove(open)
-      await settle(admission, call, { ending, io })
+      await settle(open, ending, io)
     },
     onCredentialRefused: reason =>
       io.events.upstreamCredentialRefused({ callId: call.id, httpStatus: 200, reason }),
   })
-  open.cut = error => meter.cut(error, io.limits.drainMs)
   const given = open.given()
+  open.onCut = error => meter.cut(error, io.limits.drainMs)
   if (given !== null) meter.leave(io.limits.drainMs, given)
   else call.response.once('close', () => meter.leave(io.limits.drainMs))
-  return { status: answer.status, headers: replyHeaders(call, answer), body: meter }
+  return { status: answer.status, headers: headersOf(open, answer), body: meter }
 }
 
 function parseReply(body: Buffer): JsonObject | null {

@@ -66,8 +66,23 @@ export interface Route {
 const VERSIONS: ReadonlySet<string> = new Set(API_VERSIONS)
 const MODELS = /^\/(v1|v1beta|v1alpha)\/models(?:\/([^/:]+)(?::([A-Za-z]+))?)?$/
 
+/** Answers about paths, remembered: few distinct ones are asked for again and again. */
+const KNOWN_PATHS_MAX = 1_000
+const knownPlanes = new Map<string, boolean>()
+const knownRoutes = new Map<string, Route>()
+
 /** Whether a path belongs to the Gemini API, served or not: its errors then have the data plane's shape. */
 export function isDataPlanePath(path: string): boolean {
+  let isDataPlane = knownPlanes.get(path)
+  if (isDataPlane === undefined) {
+    isDataPlane = judgePlane(path)
+    if (knownPlanes.size === KNOWN_PATHS_MAX) knownPlanes.clear()
+    knownPlanes.set(path, isDataPlane)
+  }
+  return isDataPlane
+}
+
+function judgePlane(path: string): boolean {
   const first = path.slice(1, path.indexOf('/', 1) === -1 ? undefined : path.indexOf('/', 1))
   if (VERSIONS.has(first)) return !/^\/v1\/operations\/(cp|akmf)\./.test(path)
   return first === 'upload' || first === 'download' || first === 'ws'
@@ -75,12 +90,24 @@ export function isDataPlanePath(path: string): boolean {
 
 /** Finds the method a request names. Throws METHOD_UNKNOWN for everything that is not in the table. */
 export function routeOf(httpMethod: string, path: string): Route {
+  let route = knownRoutes.get(path)
+  if (route === undefined) {
+    route = findRoute(httpMethod, path)
+    if (knownRoutes.size === KNOWN_PATHS_MAX) knownRoutes.clear()
+    knownRoutes.set(path, route)
+  }
+  if (route.method.httpMethod !== httpMethod) throw unknownMethod(httpMethod, path)
+  return route
+}
+
+/** The same for the same path, whatever the HTTP method: no path has two. */
+function findRoute(httpMethod: string, path: string): Route {
   const match = MODELS.exec(path)
   if (match === null) throw unknownMethod(httpMethod, path)
   const [, apiVersion, model, verb] = match
   if (model !== undefined && !isModelId(model)) throw unknownMethod(httpMethod, path)
   const method = verb !== undefined ? MODEL_VERBS.get(verb) : model === undefined ? LIST_MODELS : GET_MODEL
-  if (method === undefined || method.httpMethod !== httpMethod) throw unknownMethod(httpMethod, path)
+  if (method === undefined) throw unknownMethod(httpMethod, path)
   return { method, apiVersion: apiVersion as ApiVersion, model: model ?? '' }
 }
 

@@ -17,6 +17,7 @@ const IGNORED_QUERIES: ReadonlySet<string> = new Set([
  * the upstream might read the other one, and answer in a shape that nobody meters here.
  */
 export function assertQuery(method: Method, call: Call): void {
+  if (call.target.query.size === 0) return
   const seen = new Set<string>()
   for (const [name, value] of call.target.query) {
     if (IGNORED_QUERIES.has(name)) continue
@@ -47,6 +48,7 @@ export function forwardedQuery(call: Call): string {
 /** Whether the caller asked for server-sent events; else a stream is one growing JSON array. */
 export function wantsEvents(call: Call): boolean {
   const { query } = call.target
+  if (query.size === 0) return false
   return query.get('alt') === 'sse' || query.get('$alt') === 'sse'
 }
 

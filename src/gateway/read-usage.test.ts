@@ -16,6 +16,7 @@ describe('usageMetadata', () => {
       serviceTier: 'STANDARD',
     }
     expect(readReply({ usageMetadata, modelVersion: 'gemini-3.6-flash' })).toEqual({
+      grounding: null,
       modelVersion: 'gemini-3.6-flash',
       usage: {
         ...NO_USAGE,
@@ -29,7 +30,7 @@ describe('usageMetadata', () => {
   })
 
   it('that is not there is null, and empty is zero', () => {
-    expect(readReply({})).toEqual({ usage: null, modelVersion: null })
+    expect(readReply({})).toEqual({ usage: null, modelVersion: null, grounding: null })
     expect(usageOf(null)).toBeNull()
     expect(usageOf([])).toBeNull()
     expect(usageOf({})).toEqual(NO_USAGE)

@@ -1,3 +1,4 @@
+import type { Served } from '../domain/cost.ts'
 import { type JsonObject, asObject, listOf } from '../domain/proto-json.ts'
 import { type ModalityCount, NO_USAGE, type Usage, type UsageDetails } from '../domain/usage.ts'
 
@@ -7,7 +8,12 @@ export interface ReplyFacts {
   readonly usage: Usage | null
   /** The model that answered; null when not told. */
   readonly modelVersion: string | null
+  /** What it says of tools that are charged by use; null where it used none. */
+  readonly grounding: Grounding | null
 }
+
+/** How often tools were used that are charged by use (gemini-wire 6.4). */
+export type Grounding = Omit<Served, 'tier'>
 
 /**
  * Reads `usageMetadata` and `modelVersion` of a reply (gemini-wire 2.7; zero-valued fields are omitted by Google).
@@ -16,7 +22,44 @@ export interface ReplyFacts {
 export function readReply(reply: JsonObject): ReplyFacts {
   const metadata = asObject(reply['usageMetadata'])
   const modelVersion = typeof reply['modelVersion'] === 'string' ? reply['modelVersion'] : null
-  return { usage: metadata === null ? null : readUsage(metadata), modelVersion }
+  return {
+    usage: metadata === null ? null : readUsage(metadata),
+    modelVersion,
+    grounding: readGrounding(reply['candidates']),
+  }
+}
+
+/** `groundingMetadata` of the candidates: Gemini 3 bills each search query, Gemini 2 the grounded prompt. */
+function readGrounding(candidates: unknown): Grounding | null {
+  const grounding = { searchQueries: 0, searchPrompts: 0, mapsQueries: 0 }
+  for (const element of listOf(candidates)) {
+    const metadata = asObject(asObject(element)?.['groundingMetadata'])
+    if (metadata === null) continue
+    const queries = [...listOf(metadata['webSearchQueries']), ...listOf(metadata['imageSearchQueries'])]
+    grounding.searchQueries += queries.length
+    if (queries.length > 0) grounding.searchPrompts = 1
+    const isMaps = listOf(metadata['groundingChunks']).some(chunk => asObject(chunk)?.['maps'] !== undefined)
+    if (isMaps) grounding.mapsQueries++
+  }
+  return grounding.searchQueries + grounding.mapsQueries === 0 ? null : grounding
+}
+
+const NO_GROUNDING: Grounding = { searchQueries: 0, searchPrompts: 0, mapsQueries: 0 }
+
+/** What was served, by the reply's header and body; undefined where both say nothing out of the ordinary. */
+export function servedAs(tier: unknown, grounding: Grounding | null): Served | undefined {
+  if (typeof tier !== 'string' && grounding === null) return undefined
+  return { ...(grounding ?? NO_GROUNDING), tier: typeof tier === 'string' ? tier : null }
+}
+
+/** What two pieces of a stream say together: each tells the whole so far, or its own part; the greater counts. */
+export function moreGrounded(known: Grounding | null, read: Grounding | null): Grounding | null {
+  if (known === null || read === null) return known ?? read
+  return {
+    searchQueries: Math.max(known.searchQueries, read.searchQueries),
+    searchPrompts: Math.max(known.searchPrompts, read.searchPrompts),
+    mapsQueries: Math.max(known.mapsQueries, read.mapsQueries),
+  }
 }
 
 function readUsage(metadata: JsonObject): Usage {

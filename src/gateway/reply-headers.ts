@@ -1,23 +1,19 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import type { Call } from './call.ts'
-import type { UpstreamAnswer } from './upstream-answer.ts'
-
-/** Response headers of the upstream that reach the caller; the rest are its business or ours. */
-const PASSED_HEADERS = ['content-type', 'x-gemini-service-tier', 'retry-after'] as const
+import type { AnswerHead } from './upstream-answer.ts'
 
 /** Longest wait we ask a client for: some sleep for as long as the header says (gemini-wire 3.6). */
 const RETRY_AFTER_SECONDS_MAX = 60
 
 /** Headers of a reply of the upstream. `contentType` replaces the upstream's. */
-export function replyHeaders(call: Call, answer: UpstreamAnswer, contentType?: string): OutgoingHttpHeaders {
+export function replyHeaders(call: Call, answer: AnswerHead, contentType?: string): OutgoingHttpHeaders {
   const headers = ownHeaders(call.request, call.id)
-  for (const name of PASSED_HEADERS) {
-    const value = answer.headers[name]
-    if (typeof value === 'string') headers[name] = value
-  }
-  if (contentType !== undefined) headers['content-type'] = contentType
+  const { 'content-type': type, 'x-gemini-service-tier': tier, 'retry-after': retryAfter } = answer.headers
+  const given = contentType ?? type
+  if (given !== undefined) headers['content-type'] = given
+  if (typeof tier === 'string') headers['x-gemini-service-tier'] = tier
   // A date, too, may be hours away.
-  if (!(Number(headers['retry-after']) <= RETRY_AFTER_SECONDS_MAX)) delete headers['retry-after']
+  if (Number(retryAfter) <= RETRY_AFTER_SECONDS_MAX) headers['retry-after'] = retryAfter
   return headers
 }
 

@@ -1,5 +1,11 @@
+import { boundsOf } from './bounds.ts'
+import { worstCase } from '../domain/bound.ts'
+import { type Served, costOf } from '../domain/cost.ts'
+import type { Charge } from '../domain/ledger.ts'
 import { NO_USAGE, type Outcome, type Usage, type UsageRecord } from '../domain/usage.ts'
-import type { Admission, Call, Gateway } from './call.ts'
+import type { Admission, Gateway, Grant } from './call.ts'
+import type { HeldMoney } from './ledger.ts'
+import type { OpenCall } from './open-calls.ts'
 
 /** How an admitted call ended. */
 export interface Ending {
@@ -8,48 +14,100 @@ export interface Ending {
   readonly httpStatus: number
   readonly usage?: Usage | null
   readonly modelVersion?: string | null
+  readonly served?: Served | undefined
   /** performance.now() at the upstream's first byte. */
   readonly firstByteAtMs?: number | null
   readonly responseBytes?: number
 }
 
+type Ports = Pick<Gateway, 'usage' | 'events' | 'ledger' | 'journal' | 'prices' | 'modelLimits'>
+
 /**
- * Ends an admission: exactly once, with a durable record. Resolves when the record is durable; rejects with
- * STORAGE_UNAVAILABLE when it could not be made so, after logging it whole.
+ * Ends an admission: exactly once, with a durable record, in the transaction that posts its cost. What was held is let go
+ * once that is durable. Resolves then; rejects with STORAGE_UNAVAILABLE when it takes too long for a reply to wait.
  */
-export async function settle(
-  admission: Admission,
-  call: Call,
-  { ending, io }: { readonly ending: Ending; readonly io: Pick<Gateway, 'usage' | 'events'> },
-): Promise<void> {
-  if (admission.hold.settled) throw new Error(`call ${call.id} is settled already`)
-  admission.hold.settled = true
-  const record = recordOf(admission, call, ending)
-  io.events.callSettled(record)
-  try {
-    await io.usage.append(record)
-  } catch (error) {
-    io.events.usageNotDurable(record, error)
-    throw error
-  }
+export function settle(open: OpenCall, ending: Ending, io: Ports): Promise<void> {
+  const { admission, call } = open
+  const { hold } = admission
+  if (hold.settled) throw new Error(`call ${call.id} is settled already`)
+  hold.settled = true
+  const costNanos = costBy(admission, ending, { call, io })
+  const { money } = hold
+  if (money === null || costNanos === null || costNanos <= money.nanos)
+    return book(recordOf(open, ending, costNanos), money, io)
+  return io.ledger.extend(money, costNanos - money.nanos).then(() => {
+    // Above what still fitted the path freezes (rule 19).
+    if (costNanos > money.nanos) io.ledger.freeze(money)
+    return book(recordOf(open, ending, costNanos), money, io)
+  })
 }
 
-function recordOf(admission: Admission, call: Call, ending: Ending): UsageRecord {
+function book(record: UsageRecord, money: HeldMoney | null, io: Ports): Promise<void> {
+  io.events.callSettled(record)
+  const charges = money === null ? NO_CHARGES : io.ledger.charges(money, record.postedNanos)
+  const onDurable = (): void => {
+    if (money !== null) io.ledger.release(money, record.postedNanos)
+  }
+  return io.usage.append(record, charges, onDurable).catch((error: unknown) => {
+    io.events.usageNotDurable(record, error)
+    throw error
+  })
+}
+
+const NO_CHARGES: readonly Charge[] = []
+
+function recordOf({ admission, call }: OpenCall, ending: Ending, costNanos: number | null): UsageRecord {
+  const { grant, hold } = admission
+  const { money } = hold
   const firstByteAtMs = ending.firstByteAtMs ?? null
+  const { key, project } = grant.caller.entry
   return {
     callId: call.id,
     startTimeMs: call.startTimeMs,
     durationMs: Math.round(performance.now() - call.startedMs),
     firstByteMs: firstByteAtMs === null ? null : Math.round(firstByteAtMs - call.startedMs),
-    projectNumber: admission.entry.project.number,
-    keyUid: admission.entry.key.uid,
-    method: admission.method.name,
-    model: admission.model,
+    projectNumber: project.number,
+    keyUid: key.uid,
+    method: grant.method.name,
+    model: grant.model,
     modelVersion: ending.modelVersion ?? null,
     outcome: ending.outcome,
     httpStatus: ending.httpStatus,
     usage: ending.usage ?? NO_USAGE,
-    requestBytes: admission.requestBytes,
+    requestBytes: grant.requestBytes,
     responseBytes: ending.responseBytes ?? 0,
+    costNanos,
+    // No more than what is held: the rest of the cost is overrun.
+    postedNanos: Math.min(money?.nanos ?? 0, costNanos ?? 0),
+    heldNanos: money?.nanos ?? 0,
+    ledger: money === null ? NO_ROWS : money.rows.map(row => row.rowId),
+    clampedOutputTokens: money?.clamped?.maxOutputTokens ?? null,
   }
+}
+
+const NO_ROWS: readonly number[] = []
+
+/** What the call cost (rules 17 and 18); null: no price is known for what it used. */
+function costBy(
+  { grant, hold }: Admission,
+  ending: Ending,
+  { call, io }: { readonly call: OpenCall['call']; readonly io: Ports },
+): number | null {
+  const { outcome } = ending
+  if (outcome === 'void' || outcome === 'unmetered') return 0
+  if (outcome === 'estimated') return hold.money?.nanos ?? estimate(grant, hold.price, io)
+  // The model that answered may be another than the one asked for: its price counts where it has one.
+  const model = ending.modelVersion ?? grant.model
+  const answered = model === grant.model ? null : io.prices.find(model, call.startTimeMs)
+  const price = answered ?? hold.price
+  const cost = price === null ? null : costOf(ending.usage ?? NO_USAGE, price, ending.served)
+  // Under a budget nothing is free for want of a price: then the whole hold counts.
+  return cost ?? hold.money?.nanos ?? null
+}
+
+/** The worst case of a call without a budget, of which no usage was seen. */
+function estimate(grant: Grant, price: Admission['hold']['price'], io: Ports): number | null {
+  if (price === null) return null
+  const worst = worstCase(boundsOf(grant, io.modelLimits.find(grant.model), []), price)
+  return 'nanos' in worst ? worst.nanos : null
 }

@@ -4,7 +4,7 @@ import type { ReplySink } from '../http/reply.ts'
 import type { Ending } from './settle.ts'
 import { ElementSplitter, EventSplitter } from './splitter.ts'
 import { StreamMeter } from './stream-meter.ts'
-import { UpstreamAnswer, answering } from './upstream-answer.ts'
+import { type HeadHandler, UpstreamAnswer } from './upstream-answer.ts'
 
 const CREDENTIAL = 'the-real-credential'
 
@@ -17,7 +17,7 @@ function play(events = true) {
     resume: () => upstream.resumed++,
     abort: (cause: Error) => (upstream.aborted = cause),
   }
-  const answer = new UpstreamAnswer(200, {}, controller as unknown as Parameters<typeof startOf>[0])
+  const answer = new UpstreamAnswer(200, {}, controller as unknown as Controller)
   const endings: Ending[] = []
   let durable = (): void => {}
   const credentialReasons: string[] = []
@@ -52,8 +52,7 @@ function play(events = true) {
   const block = (): void => void (writable = false)
   return { answer, meter, sink, client, upstream, endings, credentialReasons, send, settled, block }
 }
-const startOf = (...parameters: Parameters<NonNullable<ReturnType<typeof answering>['onResponseStart']>>) =>
-  parameters
+type Controller = Parameters<HeadHandler['onResponseStart']>[0]
 
 const event = (json: unknown): string => `data: ${JSON.stringify(json)}\r\n\r\n`
 const text = (index = 0) => ({ candidates: [{ index, content: { parts: [{ text: 'x' }] } }] })

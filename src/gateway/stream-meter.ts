@@ -3,7 +3,7 @@ import { type JsonObject, asObject, fieldOf, listOf } from '../domain/proto-json
 import type { Usage } from '../domain/usage.ts'
 import { renderError, toApiError } from '../http/render.ts'
 import type { ReplySink, ReplyStream } from '../http/reply.ts'
-import { readReply } from './read-usage.ts'
+import { type Grounding, moreGrounded, readReply, servedAs } from './read-usage.ts'
 import type { Ending } from './settle.ts'
 import type { Piece, Splitter } from './splitter.ts'
 import type { BodyConsumer, UpstreamAnswer } from './upstream-answer.ts'
@@ -33,6 +33,7 @@ export class StreamMeter implements ReplyStream, BodyConsumer {
   #sink: ReplySink | null = null
   #usage: Usage | null = null
   #modelVersion: string | null = null
+  #grounding: Grounding | null = null
   readonly #seen = new Set<number>()
   readonly #finished = new Set<number>()
   #isBlocked = false
@@ -118,7 +119,8 @@ export class StreamMeter implements ReplyStream, BodyConsumer {
   }
 
   #read(json: JsonObject): void {
-    const { usage, modelVersion } = readReply(json)
+    const { usage, modelVersion, grounding } = readReply(json)
+    this.#grounding = moreGrounded(this.#grounding, grounding)
     // A running total: the last one is the bill (gemini-wire 2.3).
     this.#usage = usage ?? this.#usage
     this.#modelVersion = modelVersion ?? this.#modelVersion
@@ -194,6 +196,7 @@ export class StreamMeter implements ReplyStream, BodyConsumer {
         httpStatus: this.#clientStatus ?? 200,
         usage: this.#usage,
         modelVersion: this.#modelVersion,
+        served: servedAs(this.#options.answer.headers['x-gemini-service-tier'], this.#grounding),
         firstByteAtMs: this.#options.answer.atMs,
         responseBytes: this.#responseBytes + (this.#held ?? []).reduce((sum, bytes) => sum + bytes.length, 0),
       })

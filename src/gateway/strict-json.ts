@@ -1,4 +1,4 @@
-import { isUtf8 } from 'node:buffer'
+import { isAscii, isUtf8 } from 'node:buffer'
 import { ApiError } from '../domain/error.ts'
 
 /** Deepest nesting of a body: protobuf's own limit. */
@@ -16,6 +16,10 @@ export interface StringSpan {
 
 export interface StrictJson {
   readonly value: unknown
+  /** Every key that stands anywhere in it. What is not among them is nowhere in the body, at whatever depth. */
+  readonly names: ReadonlySet<string>
+  /** Objects in it, at any depth. */
+  readonly objects: number
   /** Every string value of a key named `model`, at any depth. */
   readonly modelSpans: readonly StringSpan[]
 }
@@ -26,15 +30,16 @@ export interface StrictJson {
  * nesting deeper than 100.
  */
 export function parseStrictJson(bytes: Buffer): StrictJson {
-  if (!isUtf8(bytes)) throw malformed('it is not valid UTF-8')
-  const text = bytes.toString('utf8')
+  const isPlain = isAscii(bytes)
+  if (!isPlain && !isUtf8(bytes)) throw malformed('it is not valid UTF-8')
+  const text = bytes.toString(isPlain ? 'latin1' : 'utf8')
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch (cause) {
     throw malformed(cause instanceof Error ? cause.message : 'it cannot be parsed')
   }
-  return { value, modelSpans: scanKeys(text) }
+  return { value, ...scanKeys(text) }
 }
 
 /** The body with every span replaced by `replacement` as a JSON string. Spans are in order and do not overlap. */
@@ -57,17 +62,43 @@ const CLOSE_OBJECT = 0x7d
 const OPEN_ARRAY = 0x5b
 const CLOSE_ARRAY = 0x5d
 
-interface Open {
-  /** Keys seen so far in an object; null for an array. */
-  readonly keys: Set<string> | null
+/** From so many keys on an object's keys are looked up in a set: comparing each with each would be quadratic. */
+const KEYS_COMPARED_MAX = 12
+
+/** An object or array that is being read. */
+class Open {
   /** The key under which it stands; empty for an element of an array and for the whole. */
   readonly name: string
+  readonly isObject: boolean
+  readonly #keys: string[] = []
+  #set: Set<string> | null = null
+
+  constructor(name: string, isObject: boolean) {
+    this.name = name
+    this.isObject = isObject
+  }
+
+  /** Adds a key; throws REQUEST_MALFORMED when it stands there already. */
+  add(key: string): void {
+    if (this.#set?.has(key) ?? this.#keys.includes(key)) {
+      throw malformed(`the key '${key.slice(0, 100)}' stands twice in one object`)
+    }
+    if (this.#set !== null) {
+      this.#set.add(key)
+      return
+    }
+    this.#keys.push(key)
+    if (this.#keys.length > KEYS_COMPARED_MAX) this.#set = new Set(this.#keys)
+  }
 }
 
 /** Walks valid JSON once, comparing keys; JSON.parse would silently keep the last of two equal ones. */
-function scanKeys(text: string): StringSpan[] {
-  const spans: StringSpan[] = []
+function scanKeys(text: string): Omit<StrictJson, 'value'> {
+  const names = new Set<string>()
+  const modelSpans: StringSpan[] = []
+  let objects = 0
   const open: Open[] = []
+  let inside: Open | undefined
   let expectKey = false
   let key = ''
   let at = 0
@@ -76,16 +107,15 @@ function scanKeys(text: string): StringSpan[] {
     switch (unit) {
       case QUOTE: {
         const end = stringEnd(text, at)
-        const keys = open.at(-1)?.keys
-        if (expectKey && keys) {
+        if (expectKey && inside !== undefined) {
           key = keyText(text, at, end)
-          if (keys.has(key)) throw malformed(`the key '${key.slice(0, 100)}' stands twice in one object`)
-          keys.add(key)
+          inside.add(key)
+          names.add(key)
           expectKey = false
         } else {
           if (key === 'model') {
             const value = JSON.parse(text.slice(at, end)) as string
-            spans.push({ start: at, end, value, path: pathOf(open, key) })
+            modelSpans.push({ start: at, end, value, path: pathOf(open, key) })
           }
           key = ''
         }
@@ -94,18 +124,21 @@ function scanKeys(text: string): StringSpan[] {
       }
       case OPEN_OBJECT:
       case OPEN_ARRAY:
-        open.push({ keys: unit === OPEN_OBJECT ? new Set() : null, name: key })
+        inside = new Open(key, unit === OPEN_OBJECT)
+        open.push(inside)
         if (open.length > DEPTH_MAX) throw malformed(`it nests deeper than ${DEPTH_MAX} levels`)
-        expectKey = unit === OPEN_OBJECT
+        expectKey = inside.isObject
+        if (expectKey) objects++
         key = ''
         break
       case CLOSE_OBJECT:
       case CLOSE_ARRAY:
         open.pop()
+        inside = open.at(-1)
         expectKey = false
         break
       case COMMA:
-        expectKey = open.at(-1)?.keys !== null
+        expectKey = inside?.isObject === true
         key = ''
         break
       default:
@@ -113,7 +146,7 @@ function scanKeys(text: string): StringSpan[] {
     }
     at++
   }
-  return spans
+  return { names, objects, modelSpans }
 }
 
 function pathOf(open: readonly Open[], key: string): string {
@@ -133,8 +166,8 @@ function stringEnd(text: string, start: number): number {
 
 /** A key as text; escapes are resolved only where there are any. */
 function keyText(text: string, start: number, end: number): string {
-  const raw = text.slice(start, end)
-  return raw.includes('\\') ? (JSON.parse(raw) as string) : raw.slice(1, -1)
+  const plain = text.slice(start + 1, end - 1)
+  return plain.includes('\\') ? (JSON.parse(text.slice(start, end)) as string) : plain
 }
 
 function malformed(why: string): ApiError {

@@ -1,7 +1,14 @@
 import { type Dispatcher, Pool } from 'undici'
 import { ApiError } from '../domain/error.ts'
 import { redactCredentials } from '../domain/redaction.ts'
-import { UpstreamAnswer, type UpstreamRequest, answering } from './upstream-answer.ts'
+import {
+  HeadHandler,
+  type Sender,
+  type UpstreamAnswer,
+  type UpstreamRequest,
+  type WholeAnswer,
+  WholeHandler,
+} from './upstream-answer.ts'
 
 export interface UpstreamOptions {
   /** Scheme, host and port, e.g. `https://generativelanguage.googleapis.com`. */
@@ -40,13 +47,21 @@ export class Upstream {
    * Sends a request and resolves at the reply's head. Rejects with ForwardFailure. A connection that was never
    * established is tried once more: nothing was sent, so nothing can happen twice.
    */
-  async send(request: UpstreamRequest): Promise<UpstreamAnswer> {
-    try {
-      return await this.#dispatch(request)
-    } catch (thrown) {
-      if (thrown instanceof ForwardFailure && !thrown.sent) return this.#dispatch(request)
-      throw thrown
-    }
+  stream(request: UpstreamRequest, sender: Sender | null): Promise<UpstreamAnswer> {
+    return new Promise((resolve, reject) => {
+      const dispatch = (fail: Fail): void =>
+        this.#dispatch(request, new HeadHandler({ resolve, fail }, sender))
+      dispatch(onceMore(dispatch, reject))
+    })
+  }
+
+  /** As `stream`, but resolves once the reply is whole. One larger than `bytesMax` is broken off. */
+  fetch(request: UpstreamRequest, sender: Sender | null, bytesMax: number): Promise<WholeAnswer> {
+    return new Promise((resolve, reject) => {
+      const dispatch = (fail: Fail): void =>
+        this.#dispatch(request, new WholeHandler({ resolve, fail }, sender, bytesMax))
+      dispatch(onceMore(dispatch, reject))
+    })
   }
 
   /** Replaces the credential, and whatever looks like one of Google's, in a text that is about to leave. */
@@ -58,18 +73,23 @@ export class Upstream {
     await this.#pool.destroy()
   }
 
-  #dispatch(request: UpstreamRequest): Promise<UpstreamAnswer> {
-    return new Promise((resolve, reject) => {
-      const options: Dispatcher.DispatchOptions = {
-        method: request.httpMethod,
-        path: this.#basePath + request.path,
-        headers: [...request.headers, 'x-goog-api-key', this.#credential],
-        body: request.body.length === 0 ? null : request.body,
-      }
-      const fail = (cause: Error, sent: boolean): void => reject(new ForwardFailure(failureOf(cause), sent))
-      this.#pool.dispatch(options, answering({ resolve, fail, onStart: request.onStart }))
-    })
+  #dispatch(request: UpstreamRequest, handler: Dispatcher.DispatchHandler): void {
+    const options: Dispatcher.DispatchOptions = {
+      method: request.httpMethod,
+      path: this.#basePath === '' ? request.path : this.#basePath + request.path,
+      headers: request.headers.concat('x-goog-api-key', this.#credential),
+      body: request.body.length === 0 ? null : request.body,
+    }
+    this.#pool.dispatch(options, handler)
   }
+}
+
+type Fail = (cause: Error, sent: boolean) => void
+
+/** Fails for good, except that what was never sent is sent a second time. */
+function onceMore(dispatch: (fail: Fail) => void, reject: (failure: ForwardFailure) => void): Fail {
+  const fail: Fail = (cause, sent) => reject(new ForwardFailure(failureOf(cause), sent))
+  return (cause, sent) => (sent ? fail(cause, sent) : dispatch(fail))
 }
 
 /** No reply came. `sent` false: the connection was never established, so the upstream saw nothing. */

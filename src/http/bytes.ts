@@ -55,9 +55,11 @@ export function readBody(
     const chunks: Buffer[] = []
     let bytes = 0
     let taken = 0
+    let isOver = false
     const fail = (error: unknown): void => {
+      isOver = true
       limits.budget.give(taken)
-      request.off('data', onData).off('end', onEnd).off('close', onClose)
+      request.off('data', onData)
       request.pause()
       reject(error)
     }
@@ -77,12 +79,14 @@ export function readBody(
       chunks.push(chunk)
     }
     const onEnd = (): void => {
-      request.off('close', onClose)
+      if (isOver) return
+      isOver = true
       // A body shorter than declared cannot reach here: llhttp ends it with 'aborted'.
       limits.budget.give(taken - bytes)
       resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, bytes))
     }
     const onClose = (): void => {
+      if (isOver) return
       fail(new ApiError('CLIENT_GONE', 'The client closed the request before its body was complete.'))
     }
     try {

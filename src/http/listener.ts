@@ -8,7 +8,7 @@ import { clientAddress } from './client-address.ts'
 import { assertSingleHeaders } from './headers.ts'
 import { renderError, toApiError } from './render.ts'
 import { writeReply } from './reply.ts'
-import { type RequestTarget, parseTarget } from './target.ts'
+import { type RequestTarget, targetOf } from './target.ts'
 
 /** One request as the listener hands it on. */
 export interface Exchange {
@@ -74,7 +74,7 @@ function dispatch(request: IncomingMessage, response: ServerResponse, options: L
     const address = clientAddress(request, options.trustedProxies)
     assertSingleHeaders(request.rawHeaders)
     assertHost(request, options.allowedHosts)
-    const target = parseTarget(request.url ?? '')
+    const target = targetOf(request.url ?? '')
     options.handle({ request, response, target, requestId, clientAddress: address })
   } catch (thrown) {
     const error = toApiError(thrown)

@@ -10,6 +10,22 @@ export interface RequestTarget {
 const PLAIN_PATH = /^\/[A-Za-z0-9\-._~:@!$&'()*+,;=/]*$/
 const EMPTY_QUERY = new URLSearchParams()
 
+/** Targets without a query as they were parsed: few distinct ones are asked for again and again. */
+const parsed = new Map<string, RequestTarget>()
+const PARSED_MAX = 1_000
+
+/** `parseTarget`, remembering. */
+export function targetOf(target: string): RequestTarget {
+  const known = parsed.get(target)
+  if (known !== undefined) return known
+  const fresh = parseTarget(target)
+  if (fresh.query === EMPTY_QUERY) {
+    if (parsed.size === PARSED_MAX) parsed.clear()
+    parsed.set(target, fresh)
+  }
+  return fresh
+}
+
 /**
  * Parses an origin-form target (RFC 9112 section 3.2.1). Throws REQUEST_TARGET_REFUSED for what two parsers could read
  * differently: absolute form, `//`, dot segments, encoded slashes, backslashes and control characters.

@@ -1,0 +1,133 @@
+/** From what a call asks for to what it can cost: the numbers that admission and settlement share. */
+import {
+  type CallBounds,
+  type ClampRule,
+  TEXT_ONLY,
+  type WorstCase,
+  clampTo,
+  floorOf,
+  outputBoundTokens,
+  promptBoundTokens,
+  worstCase,
+} from '../domain/bound.ts'
+import type { Budget, UnboundedTool } from '../domain/budget.ts'
+import { ApiError } from '../domain/error.ts'
+import type { ModelLimit } from '../domain/model-limits.ts'
+import type { Modality, Price } from '../domain/price.ts'
+import type { UsedTool } from '../domain/tool.ts'
+import type { Grant } from './call.ts'
+import type { Ask, ClampedHold } from './ask.ts'
+
+/** What of a grant bounds its call. */
+type Asking = Pick<Grant, 'demand' | 'tools' | 'method'>
+
+/** What bounds a call, under the budgets of its path. */
+export function boundsOf(grant: Asking, limit: ModelLimit, path: readonly Budget[]): CallBounds {
+  const { demand, tools, method } = grant
+  const isGenerating = method.body === 'generate'
+  return {
+    promptTokensBound: promptBoundTokens(demand.prompt, inputLimitOf(demand, limit)),
+    outputTokensBound: isGenerating
+      ? outputBoundTokens(demand.maxOutputTokens, defaultLimit(grant, limit, path), limit)
+      : 0,
+    candidateCount: demand.candidateCount,
+    inputModalities: demand.inputModalities,
+    outputModalities: modalitiesOf(tools),
+    tier: demand.tier,
+    tools,
+    toolCeilingsNanos: ceilingsOf(path),
+  }
+}
+
+/** A model reads each request of a batch apart. */
+function inputLimitOf({ requests }: Grant['demand'], limit: ModelLimit): ModelLimit {
+  return requests === 1 ? limit : { ...limit, inputTokenLimit: limit.inputTokenLimit * requests }
+}
+
+/** The strictest rule of a path: any budget that refuses rather than clamps (rule 13). */
+export function clampRuleOf(grant: Asking, limit: ModelLimit, path: readonly Budget[]): ClampRule {
+  const { hasResponseSchema, thinkingBudget } = grant.demand
+  const policy =
+    grant.method.body === 'generate' && path.every(budget => budget.policy === 'clamp') ? 'clamp' : 'refuse'
+  return { policy, hasResponseSchema, thinkingBudget, limit }
+}
+
+/** A call's worst case and floor, as the ledger asks for them. Throws MODEL_UNPRICED and TOOL_UNBOUNDED (400). */
+export class BoundedAsk implements Ask {
+  readonly worstNanos: number
+  readonly floorNanos: number
+  readonly #bounds: CallBounds
+  readonly #price: Price
+  readonly #rule: ClampRule
+
+  constructor(bounds: CallBounds, price: Price, rule: ClampRule) {
+    this.worstNanos = nanosOf(worstCase(bounds, price), price)
+    this.floorNanos =
+      rule.policy === 'refuse' ? this.worstNanos : nanosOf(floorOf(bounds, price, rule), price)
+    this.#bounds = bounds
+    this.#price = price
+    this.#rule = rule
+  }
+
+  clampTo(freeNanos: number): ClampedHold | null {
+    if (this.#rule.policy === 'refuse' || this.#rule.hasResponseSchema) return null
+    return clampTo(freeNanos, this.#bounds, { price: this.#price, rule: this.#rule })
+  }
+}
+
+function nanosOf(worst: WorstCase, price: Price): number {
+  if ('nanos' in worst) return worst.nanos
+  if ('unbounded' in worst) {
+    throw new ApiError(
+      'TOOL_UNBOUNDED',
+      `What ${worst.unbounded} can cost has no bound, and a budget applies to this key. Leave it out, or have the ` +
+        "budget's operator set a ceiling per call for it.",
+      { metadata: { tool: worst.unbounded } },
+    )
+  }
+  throw unpriced(`${price.model}: no price is known for ${worst.unpriced}`)
+}
+
+/** A budget cannot count what has no price. */
+export function unpriced(what: string): ApiError {
+  return new ApiError(
+    'MODEL_UNPRICED',
+    `A budget applies to this key, and ${what}. Call a model with a known price, or use a key ` +
+      'without a budget.',
+  )
+}
+
+function modalitiesOf(tools: ReadonlySet<UsedTool>): readonly Modality[] {
+  if (tools.size === 0) return TEXT_ONLY
+  const modalities: Modality[] = ['text']
+  if (tools.has('imageOutput')) modalities.push('image')
+  if (tools.has('audioOutput')) modalities.push('audio')
+  return modalities
+}
+
+/**
+ * The output limit that the budgets set for a call which names none: the least of their defaults. It bounds the call only
+ * if it is sent along. Null: the call names one, or no default is below the model's own limit.
+ */
+export function defaultLimit(grant: Asking, limit: ModelLimit, path: readonly Budget[]): number | null {
+  if (grant.demand.maxOutputTokens !== null || grant.method.body !== 'generate') return null
+  let least: number | null = null
+  for (const { defaultMaxOutputTokens: tokens } of path) {
+    if (tokens !== null && tokens < (least ?? limit.outputTokenLimit)) least = tokens
+  }
+  return least
+}
+
+const NO_CEILINGS: CallBounds['toolCeilingsNanos'] = {}
+
+/** The least of the ceilings on the path, tool by tool. A budget without one has none to say. */
+function ceilingsOf(path: readonly Budget[]): CallBounds['toolCeilingsNanos'] {
+  let least: Partial<Record<UnboundedTool, number>> | null = null
+  for (const { toolCeilingsNanos } of path) {
+    for (const [tool, nanos] of Object.entries(toolCeilingsNanos) as [UnboundedTool, number][]) {
+      least ??= {}
+      least[tool] = Math.min(least[tool] ?? Infinity, nanos)
+    }
+  }
+  return least ?? NO_CEILINGS
+}

@@ -1,0 +1,76 @@
+/** What goes between the ledger in memory and the durable one, in an order in which both stay true (MONEY.md rules 5 to 8). */
+import type { Take, TakeAnswer } from '../domain/ledger.ts'
+
+interface Give {
+  readonly allotmentId: string
+  readonly nanos: number
+}
+
+/** The durable side of the ledger. */
+export interface LedgerPort {
+  take(takes: readonly Take[]): Promise<TakeAnswer>
+  give(gives: readonly Give[]): Promise<void>
+  close(allotmentIds: readonly string[]): Promise<void>
+}
+
+/** Money on its way back: of allotments that stay open, and whole ones. */
+export interface Returns {
+  readonly gives: readonly Give[]
+  readonly closing: readonly string[]
+}
+
+/**
+ * Takes and returns, never both at a time: what a take answers and what is given back meanwhile would contradict each
+ * other.
+ */
+export class Escrow {
+  readonly #port: LedgerPort
+  readonly #takes = new Set<Promise<unknown>>()
+  #returns: Promise<void> = Promise.resolve()
+
+  constructor(port: LedgerPort) {
+    this.#port = port
+  }
+
+  /**
+   * Takes what `pick` says when nothing is on its way back any more, and lets `learn` hear the answer before anything is
+   * given back again. False: nothing was picked, or nothing granted. `askedMs` is performance.now() of the question.
+   */
+  async take(
+    pick: () => readonly Take[],
+    learn: (answer: TakeAnswer, takes: readonly Take[], askedMs: number) => void,
+  ): Promise<boolean> {
+    await this.#returns
+    const takes = pick()
+    if (takes.length === 0) return false
+    const askedMs = performance.now()
+    const taking = this.#port.take(takes).then(answer => {
+      learn(answer, takes, askedMs)
+      return answer.taken
+    })
+    this.#takes.add(taking)
+    try {
+      return await taking
+    } finally {
+      this.#takes.delete(taking)
+    }
+  }
+
+  /** Gives back what `pick` says once no take is under way; one after the other. */
+  giveBack(pick: () => Returns): Promise<void> {
+    const giving = this.#giveBackAfter(this.#returns, pick)
+    this.#returns = giving.catch(() => {})
+    return giving
+  }
+
+  async #giveBackAfter(earlier: Promise<void>, pick: () => Returns): Promise<void> {
+    await earlier
+    await Promise.allSettled(this.#takes)
+    const { gives, closing } = pick()
+    try {
+      if (gives.length > 0) await this.#port.give(gives)
+    } finally {
+      if (closing.length > 0) await this.#port.close(closing)
+    }
+  }
+}

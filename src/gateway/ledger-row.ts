@@ -1,0 +1,110 @@
+import type { Budget } from '../domain/budget.ts'
+import type { Standing, Take } from '../domain/ledger.ts'
+import type { Ask, ClampedHold } from './ask.ts'
+import type { HeldMoney } from './ledger.ts'
+
+/** One period of one budget, and what this node holds of it. */
+export class Row {
+  readonly budgetUid: string
+  readonly rowId: number
+  readonly periodEndMs: number | null
+  allotmentId: string | null = null
+  granted = 0
+  settled: number
+  held = 0
+  /** Posted by anybody but the open allotment of this node: what is known, never too much. */
+  elsewhere = 0
+  /** As it was told last, by the ledger or by an admission: a call that waits knows the budget of when it came. */
+  capNanos: number
+  isFrozen = false
+  /** Of the budget as the last admission knew it; empty before the first. */
+  budgetEtag = ''
+  /** performance.now() of the admission that brought another budget than the one before. */
+  renewedMs = -Infinity
+  /** What the ledger had left for anybody when it was asked last, and performance.now() of its answer. */
+  restNanos = 0
+  learnedMs = -Infinity
+  /** performance.now() of the last hold. */
+  usedMs = performance.now()
+  /** Held since the last look, to size what is taken at a time. */
+  spent = 0
+
+  constructor({ budgetUid, rowId, periodEndMs, capNanos, allotment }: Standing) {
+    this.budgetUid = budgetUid
+    this.rowId = rowId
+    this.periodEndMs = periodEndMs
+    this.capNanos = capNanos
+    this.settled = allotment?.settledNanos ?? 0
+  }
+
+  get free(): number {
+    return this.granted - this.settled - this.held
+  }
+
+  /** At least so much is posted, by all nodes. */
+  get posted(): number {
+    return this.elsewhere + this.settled
+  }
+
+  /** What may be held yet. The cap counts at once where it was lowered, whatever was granted before. */
+  get room(): number {
+    return Math.min(this.free, this.capNanos - this.posted - this.held)
+  }
+
+  /** The budget as an admission knows it now; only this ends a freeze. */
+  renew({ etag, capNanos, frozenTimeMs }: Budget): void {
+    this.budgetEtag = etag
+    this.capNanos = capNanos
+    this.isFrozen = frozenTimeMs !== null
+    this.renewedMs = performance.now()
+  }
+
+  /** How the row stood some time after `askedMs` (performance.now()). */
+  learn({ capNanos, postedNanos, allottedNanos, isFrozen, allotment }: Standing, askedMs: number): void {
+    // What an admission has learnt since is newer.
+    if (this.renewedMs < askedMs) {
+      this.capNanos = capNanos
+      // An overrun freezes this node before the database.
+      this.isFrozen ||= isFrozen
+    }
+    this.restNanos = Math.max(0, capNanos - postedNanos - allottedNanos)
+    this.learnedMs = performance.now()
+    this.elsewhere = Math.max(this.elsewhere, postedNanos - (allotment?.settledNanos ?? 0))
+    if (allotment === null) return
+    // Answers of two takes may come in the other order.
+    this.granted = Math.max(this.allotmentId === allotment.id ? this.granted : 0, allotment.grantedNanos)
+    this.allotmentId = allotment.id
+  }
+}
+
+/** Holds on every row of a path. */
+export function holdOn(rows: readonly Row[], nanos: number, clamped: ClampedHold | null): HeldMoney {
+  const nowMs = performance.now()
+  for (const row of rows) {
+    row.held += nanos
+    row.spent += nanos
+    row.usedMs = nowMs
+  }
+  return { rows, nanos, clamped }
+}
+
+/** What the rows of a hold lack for it to grow by so much. */
+export function lacking({ rows }: HeldMoney, nanos: number): Take[] {
+  const takes: Take[] = []
+  for (const { budgetUid, room } of rows) {
+    if (room < nanos) takes.push({ budgetUid, minNanos: 1, wantNanos: nanos - Math.max(0, room) })
+  }
+  return takes
+}
+
+/**
+ * How much is taken at a time (rule 7): what was held in some seconds, or some such calls. Not all there is, though nobody
+ * else may draw on it: what is taken counts as spent when the machine is lost (rule 21).
+ */
+const SHARE_SECONDS = 2
+const SHARE_CALLS = 8
+
+/** How much to ask for beside what a call lacks, in whole nano-dollars. */
+export function shareOf(row: Row | undefined, ask: Ask): number {
+  return Math.max(ask.worstNanos * SHARE_CALLS, (row?.spent ?? 0) * SHARE_SECONDS)
+}

@@ -1,0 +1,241 @@
+/**
+ * What clients were told, what the upstream billed and what Pollux booked, put side by side: whether a cap was passed, and
+ * whether anything was refused that fitted (MONEY.md, "Measured how").
+ */
+import type { RecordRow } from '../src/storage/record-row.ts'
+import type { Bill } from './billing-upstream.ts'
+import type { Told } from './spend-clients.ts'
+import { reasonIn } from './traffic.ts'
+
+/** A budget after the race. Amounts in nano-dollars. */
+export interface TracedBudget {
+  readonly name: string
+  readonly cap: bigint
+  readonly posted: bigint
+  readonly allotted: bigint
+  readonly overrun: bigint
+  /** The keys it binds. */
+  readonly keyUids: ReadonlySet<string>
+}
+
+export interface Trace {
+  readonly told: readonly Told[]
+  readonly bills: readonly Bill[]
+  readonly records: readonly RecordRow[]
+  readonly budgets: readonly TracedBudget[]
+}
+
+export interface Verdict {
+  /** What broke a promise, a line each. */
+  readonly violations: readonly string[]
+  readonly refused402: number
+  readonly refused429: number
+  readonly clamped: number
+  /** Clamped although the whole call fitted beside everything that could be held. */
+  readonly clampedNeedlessly: number
+}
+
+/** `durationMs` of a record is rounded, and so is its start. */
+const ROUNDING_MS = 2
+/** How long a refusal may take from its decision to its client. */
+const TRAVEL_MS = 100
+
+export function judge(trace: Trace): Verdict {
+  const calls = callsOf(trace)
+  const clamped = calls.filter(({ record }) => record.clamped_output_tokens !== null)
+  return {
+    violations: [
+      ...booksDiffer(trace),
+      ...recordsDiffer(trace, calls),
+      ...falseRefusals(trace, calls),
+      ...oddAnswers(trace.told),
+    ],
+    refused402: trace.told.filter(({ status }) => status === 402).length,
+    refused429: trace.told.filter(({ status }) => status === 429).length,
+    clamped: clamped.length,
+    clampedNeedlessly: clamped.filter(call => isNeedless(call, calls, trace.budgets)).length,
+  }
+}
+
+/** One call in all three books. */
+interface TracedCall {
+  readonly record: RecordRow
+  readonly bill: Bill | null
+  readonly told: Told
+  /** When its money may have been held at the earliest: whoever waits for it in line comes before those behind. */
+  readonly heldFromMs: number
+  /** When its cost was known. */
+  readonly endMs: number
+  /** When its money was free again at the latest: its client was told after its record was durable. */
+  readonly freedMs: number
+}
+
+function callsOf({ told, bills, records }: Trace): readonly TracedCall[] {
+  const byId = new Map(told.filter(({ requestId }) => requestId !== '').map(one => [one.requestId, one]))
+  const byName = new Map(bills.map(bill => [bill.name, bill]))
+  return records.flatMap(record => {
+    const one = byId.get(record.call_id)
+    if (one === undefined) return []
+    const bill = byName.get(one.name) ?? null
+    const heldFromMs = record.start_time
+    const endMs = heldFromMs + record.duration_ms
+    return [{ record, bill, told: one, heldFromMs, endMs, freedMs: Math.max(endMs, one.receivedMs) }]
+  })
+}
+
+/** Each budget against its records and against what the upstream billed its keys. */
+function booksDiffer({ budgets, told, bills, records }: Trace): string[] {
+  const keyOf = new Map(told.map(({ name, keyUid }) => [name, keyUid]))
+  return budgets.flatMap(({ name, cap, posted, allotted, overrun, keyUids }) => {
+    const own = records.filter(record => keyUids.has(record.key_uid))
+    const recorded = own.reduce((sum, record) => sum + BigInt(record.posted_nanos), 0n)
+    const billed = bills
+      .filter(bill => keyUids.has(keyOf.get(bill.name) ?? ''))
+      .reduce((sum, bill) => sum + bill.nanos, 0n)
+    const wrong: string[] = []
+    if (posted > cap) wrong.push(`${name}: ${posted} posted, above its cap of ${cap}`)
+    if (billed > cap) wrong.push(`${name}: ${billed} billed, above its cap of ${cap}`)
+    if (billed > posted) wrong.push(`${name}: ${billed} billed, but ${posted} posted`)
+    if (recorded !== posted) wrong.push(`${name}: ${posted} posted, but ${recorded} by its records`)
+    if (allotted !== 0n) wrong.push(`${name}: ${allotted} still allotted`)
+    if (overrun !== 0n) wrong.push(`${name}: an overrun of ${overrun}`)
+    return wrong
+  })
+}
+
+/** Exactly one record for each call that was let in, to the nano what the upstream billed. */
+function recordsDiffer({ told, bills, records }: Trace, calls: readonly TracedCall[]): string[] {
+  const wrong: string[] = []
+  const ids = new Set(records.map(record => record.call_id))
+  if (ids.size !== records.length) wrong.push(`${records.length - ids.size} records are of one call twice`)
+  if (new Set(bills.map(({ name }) => name)).size !== bills.length) wrong.push('a call was billed twice')
+  for (const { status, requestId, name } of told) {
+    if (status === 200 && !ids.has(requestId)) wrong.push(`${name}: acknowledged, but not recorded`)
+    if ((status === 402 || status === 429) && ids.has(requestId)) wrong.push(`${name}: refused, but recorded`)
+  }
+  const billed = records.filter(record => record.outcome !== 'void').length
+  if (billed !== bills.length) wrong.push(`${billed} records of billed calls, but ${bills.length} bills`)
+  for (const call of calls) wrong.push(...recordDiffers(call))
+  return wrong
+}
+
+function recordDiffers({ record, bill, told }: TracedCall): string[] {
+  const { name, worstNanos, floorNanos } = told
+  const { posted_nanos: posted, held_nanos: held, cost_nanos: cost, clamped_output_tokens: limit } = record
+  const wrong: string[] = []
+  const nanos = bill === null ? 0 : Number(bill.nanos)
+  switch (record.outcome) {
+    case 'posted':
+      if (cost !== nanos || posted !== nanos) {
+        wrong.push(`${name}: ${nanos} billed, but a cost of ${cost} and ${posted} posted`)
+      }
+      break
+    case 'estimated':
+      if (posted !== held) wrong.push(`${name}: estimated, with ${posted} posted instead of ${held} held`)
+      break
+    default:
+      if (posted !== 0 || bill !== null) wrong.push(`${name}: ${record.outcome}, with ${posted} posted`)
+  }
+  if (nanos > held) wrong.push(`${name}: ${nanos} billed, above the ${held} held`)
+  if (limit === null && held !== worstNanos) wrong.push(`${name}: ${held} held, not its worst ${worstNanos}`)
+  if (limit !== null && (held < floorNanos || held >= worstNanos)) {
+    wrong.push(`${name}: clamped, with ${held} held; its floor is ${floorNanos}, its worst ${worstNanos}`)
+  }
+  if (limit !== null && bill !== null && bill.maxOutputTokens !== limit) {
+    wrong.push(`${name}: clamped to ${limit}, but ${bill.maxOutputTokens} was sent`)
+  }
+  if (told.status === 200 && told.clampedTo !== limit) {
+    wrong.push(`${name}: clamped to ${limit}, but the client was told ${told.clampedTo}`)
+  }
+  return wrong
+}
+
+/**
+ * A 402 is false where posted and the call's floor fit; a SPEND_HELD where they fit beside all holds that could be open.
+ * Both are judged by what is sure to have been so at the latest when the client was told.
+ */
+function falseRefusals({ told, budgets }: Trace, calls: readonly TracedCall[]): string[] {
+  return told
+    .filter(({ status }) => status === 402 || status === 429)
+    .flatMap(one => {
+      const path = budgets.filter(({ keyUids }) => keyUids.has(one.keyUid))
+      const atMs = one.receivedMs + ROUNDING_MS
+      const isTrue = path.some(({ keyUids, cap }) => {
+        const held = one.status === 429 ? heldBetween(calls, keyUids, [atMs - TRAVEL_MS, atMs]) : 0
+        return postedBy(calls, keyUids, atMs) + held + one.floorNanos > Number(cap)
+      })
+      if (isTrue) return []
+      const facts = path.map(
+        ({ name, cap, keyUids }) =>
+          `${name} ${postedBy(calls, keyUids, atMs)} posted, ` +
+          `${heldBetween(calls, keyUids, [atMs - TRAVEL_MS, atMs])} held, cap ${cap}`,
+      )
+      const waitedMs = Math.round(one.receivedMs - one.sentMs)
+      const what = `${one.status} after ${waitedMs} ms, floor ${one.floorNanos}`
+      return [`${one.name}: falsely refused (${what}; ${facts.join('; ')}), by ${refusedBy(one.text)}`]
+    })
+}
+
+/** The budget that an error names. */
+function refusedBy(text: string): string {
+  return /"budget": *"([^"]*)"/.exec(text)?.[1] ?? 'no budget'
+}
+
+function postedBy(calls: readonly TracedCall[], keyUids: ReadonlySet<string>, atMs: number): number {
+  let nanos = 0
+  for (const { record, endMs } of calls) {
+    if (endMs <= atMs && keyUids.has(record.key_uid)) nanos += record.posted_nanos
+  }
+  return nanos
+}
+
+/** The most that can have been held at any one moment, beyond what was posted by then. */
+function heldBetween(
+  calls: readonly TracedCall[],
+  keyUids: ReadonlySet<string>,
+  [fromMs, toMs]: readonly [number, number],
+): number {
+  let nanos = 0
+  for (const { record, heldFromMs, endMs, freedMs } of calls) {
+    if (heldFromMs > toMs || freedMs < fromMs || !keyUids.has(record.key_uid)) continue
+    nanos += endMs <= toMs ? record.held_nanos - record.posted_nanos : record.held_nanos
+  }
+  return nanos
+}
+
+function isNeedless(
+  { record, told, heldFromMs, bill }: TracedCall,
+  calls: readonly TracedCall[],
+  budgets: readonly TracedBudget[],
+): boolean {
+  if (bill === null) return false
+  const others = calls.filter(call => call.record !== record)
+  return budgets
+    .filter(({ keyUids }) => keyUids.has(record.key_uid))
+    .every(({ keyUids, cap }) => {
+      const posted = postedBy(others, keyUids, bill.atMs)
+      const held = heldBetween(others, keyUids, [heldFromMs, bill.atMs])
+      return posted + held + told.worstNanos <= Number(cap)
+    })
+}
+
+/** Errors of a kind that a race must not bring, and refusals that do not say what they have to. */
+function oddAnswers(told: readonly Told[]): string[] {
+  const wrong: string[] = []
+  for (const { name, status, text, shouldRetry } of told) {
+    if (status === 200 || status === 0) continue
+    const reason = reasonIn(text)
+    const expected = EXPECTED.get(status)
+    if (expected === undefined || !expected.has(reason)) wrong.push(`${name}: HTTP ${status}: ${text}`)
+    if (status === 402 && shouldRetry !== 'false') wrong.push(`${name}: a 402 without x-should-retry: false`)
+  }
+  return wrong
+}
+
+/** 502 and 503 are faults of the upstream, where it was told to have some. */
+const EXPECTED: ReadonlyMap<number, ReadonlySet<string>> = new Map([
+  [402, new Set(['BUDGET_EXHAUSTED'])],
+  [429, new Set(['SPEND_HELD'])],
+  [502, new Set(['UPSTREAM_BROKEN'])],
+  [503, new Set(['UNAVAILABLE'])],
+])
