@@ -8,13 +8,18 @@ export interface LoadResult {
   readonly failures: number
 }
 
-/** Keeps `connections` calls under way for `durationMs`, each with one of the keys, after a warm-up of `warmUpMs`. */
+/**
+ * Keeps `connections` calls under way for `durationMs`, each with one of the keys, after a warm-up of `warmUpMs`. With
+ * `callsPerSecond` the calls are sent at that rate instead, and their latency counts from when they were due: a server
+ * that stalls is not spared the calls it kept from being sent.
+ */
 export async function load(options: {
   readonly port: number
   readonly connections: number
   readonly durationMs: number
   readonly warmUpMs: number
   readonly keyStrings: readonly string[]
+  readonly callsPerSecond?: number
 }): Promise<LoadResult> {
   const latenciesMs: number[] = []
   let failures = 0
@@ -26,6 +31,8 @@ export async function load(options: {
         ...options,
         endMs,
         offset: index,
+        paceMs:
+          options.callsPerSecond === undefined ? 0 : (options.connections / options.callsPerSecond) * 1_000,
         onReply: (sentMs, isOk) => {
           const nowMs = performance.now()
           if (nowMs < startMs || nowMs > endMs) return
@@ -66,12 +73,16 @@ function client(options: {
   readonly keyStrings: readonly string[]
   readonly endMs: number
   readonly offset: number
+  /** Between two calls of a connection; 0: the next one at once. */
+  readonly paceMs: number
+  readonly connections: number
   readonly onReply: (sentMs: number, isOk: boolean) => void
 }): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port: options.port, host: '127.0.0.1', noDelay: true })
     let turn = options.offset * 7_919
     let sentMs = 0
+    let dueMs = performance.now() + (options.paceMs * options.offset) / options.connections
     let pending = ''
     let last = 'nothing'
     const send = (): void => {
@@ -80,8 +91,14 @@ function client(options: {
         resolve()
         return
       }
+      const waitMs = options.paceMs === 0 ? 0 : dueMs - performance.now()
+      if (waitMs > 0) {
+        setTimeout(send, Math.ceil(waitMs))
+        return
+      }
       const keyString = options.keyStrings[turn++ % options.keyStrings.length] ?? ''
-      sentMs = performance.now()
+      sentMs = options.paceMs === 0 ? performance.now() : dueMs
+      dueMs += options.paceMs
       socket.write(requestOf(options.port, keyString))
     }
     socket.on('connect', send)

@@ -1,18 +1,51 @@
 /** The long runs, one after the other: what takes too long for every test run. `npm run prove` prints their figures. */
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 
-const RUNS: readonly (readonly [what: string, ...command: string[]])[] = [
-  ['100 kill -9 under load, SQLite', 'bench/kills.ts', '100', 'sqlite'],
-  ['100 kill -9 under load, PostgreSQL', 'bench/kills.ts', '100', 'postgres'],
-  ['usage records made durable', 'bench/storage.ts'],
-  ['throughput against a bare Node proxy', 'bench/throughput.ts'],
+interface Run {
+  readonly what: string
+  readonly command: readonly string[]
+}
+
+const RUNS: readonly Run[] = [
+  { what: '20 races to a cap of $1.00, SQLite', command: ['bench/cap.ts', '20', 'sqlite'] },
+  { what: '20 races to a cap of $1.00, PostgreSQL', command: ['bench/cap.ts', '20', 'postgres'] },
+  { what: '500 kill -9 under load, SQLite', command: ['bench/kills.ts', '500', 'sqlite'] },
+  { what: '500 kill -9 under load, PostgreSQL', command: ['bench/kills.ts', '500', 'postgres'] },
+  { what: 'usage records made durable', command: ['bench/storage.ts'] },
+  { what: 'throughput against a bare Node proxy', command: ['bench/throughput.ts'] },
 ]
 
-let failed = 0
-for (const [what, ...command] of RUNS) {
-  console.log(`\n== ${what}`)
-  const { status } = spawnSync(process.execPath, command, { stdio: 'inherit' })
-  if (status !== 0) failed++
+interface Proof extends Run {
+  readonly passed: boolean
+  readonly seconds: number
+  /** Its last line, which is its figure. */
+  readonly figure: string
 }
-console.log(`\n${RUNS.length - failed} passed, ${failed} failed`)
+
+const proofs: Proof[] = []
+for (const run of RUNS) {
+  console.log(`\n== ${run.what}`)
+  proofs.push(await prove(run))
+}
+console.log('\n')
+for (const { what, passed, seconds, figure } of proofs) {
+  console.log(`${passed ? 'passed' : 'FAILED'}  ${what} (${Math.round(seconds)} s)\n        ${figure}`)
+}
+const failed = proofs.filter(({ passed }) => !passed).length
+console.log(`\n${proofs.length - failed} passed, ${failed} failed`)
 process.exit(failed === 0 ? 0 : 1)
+
+/** Runs one proof, showing what it prints as it comes. */
+async function prove(run: Run): Promise<Proof> {
+  const startedMs = performance.now()
+  const child = spawn(process.execPath, [...run.command], { stdio: ['ignore', 'pipe', 'inherit'] })
+  let output = ''
+  child.stdout.on('data', (chunk: Buffer) => {
+    process.stdout.write(chunk)
+    output += chunk.toString('utf8')
+  })
+  const [status] = (await once(child, 'close')) as [number | null]
+  const figure = output.trim().split('\n').at(-1) ?? ''
+  return { ...run, passed: status === 0, seconds: (performance.now() - startedMs) / 1000, figure }
+}

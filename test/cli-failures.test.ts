@@ -2,6 +2,7 @@
 import { type ServerResponse, createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { EXIT } from '../src/cli/errors.ts'
 import { type Shell, type Situation, run } from './command-line.ts'
 import { ADMIN_TOKEN, type Management, startManagement } from './management.ts'
 
@@ -196,6 +197,14 @@ describe('a server cannot drive the terminal', () => {
     restrictions: { serverKeyRestrictions: { allowedIps: [EVIL] }, apiTargets: [{ service: EVIL }] },
     allowedModels: [EVIL],
   }
+  const evilFields = (names: string) => Object.fromEntries(names.split(',').map(name => [name, EVIL]))
+  const budget = {
+    ...evilFields(
+      'name,scope,project,key,period,policy,state,cap,posted,allotted,free,overrun,periodStartTime,periodEndTime,createTime,updateTime,etag',
+    ),
+    toolCeilings: { [EVIL]: EVIL },
+  }
+  const drift = evilFields('budget,periodStartTime,what,booked,expected')
   const ok = (body: object) => (response: ServerResponse) => {
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body))
   }
@@ -219,7 +228,11 @@ describe('a server cannot drive the terminal', () => {
     ],
     ['projects delete web-shop --yes', { projectId: EVIL }],
     ['usage', { project: EVIL, startTime: EVIL, endTime: EVIL, groupBy: ['key', 'model'], rows: [] }],
-    ['usage', { groupBy: ['key', 'model'], rows: [{ keyId: EVIL, model: EVIL, calls: 1 }] }],
+    ['usage', { groupBy: ['key', 'model'], rows: [{ keyId: EVIL, model: EVIL, calls: 1, costNanos: EVIL }] }],
+    ['budgets list', { budgets: [budget] }],
+    ['budgets list --json', { budgets: [budget] }],
+    ['budgets set --project web-shop --period day --cap 1', budget],
+    ['ledger verify', { rowsChecked: EVIL, recordsChecked: EVIL, drifts: [drift], overruns: 1 }],
   ])('%s', async (line, body) => {
     const ran = await against(ok(body), line.split(' '))
     expect((ran.out + ran.err).replaceAll('\n', '')).not.toMatch(/[\p{Cc}\u202e]/u)
@@ -259,7 +272,7 @@ describe('help', () => {
 
   test('names every exit code', async () => {
     const { out } = await run(shell, ['--help'])
-    for (let code = 0; code <= 10; code++) expect(out).toMatch(new RegExp(`(?:^| )${code} [a-z]`, 'm'))
+    for (const code of Object.values(EXIT)) expect(out).toMatch(new RegExp(`(?:^| )${code} [a-z]`, 'm'))
   })
 
   test('has examples that work as they stand', async () => {
@@ -283,6 +296,7 @@ const ID: Readonly<Record<string, string>> = { keys: 'first-key', projects: 'web
 /** What the examples speak of, alive; what they make, gone or never made. */
 async function restore(): Promise<void> {
   await run(shell, ['keys', 'undelete', 'first-key'])
+  await run(shell, ['budgets', 'set', '--project', 'default-project', '--period', 'month', '--cap', '1'])
   if ((await run(shell, ['projects', 'get', 'web-shop'])).code === 0) {
     await run(shell, ['projects', 'undelete', 'web-shop'])
   }

@@ -36,7 +36,7 @@ const steadyLines = (text: string): string[] => steady(text).trimEnd().split('\n
 async function use(projectId: string, keyId: string, record: Partial<UsageRecord> = {}): Promise<void> {
   const found = await management.storage.projects.find(projectId)
   const key = await management.storage.keys.find(found?.number ?? '', keyId)
-  await management.storage.usage.append({
+  const used: UsageRecord = {
     callId: crypto.randomUUID(),
     startTimeMs: Date.now() - 2 * 3_600_000,
     durationMs: 5,
@@ -51,8 +51,14 @@ async function use(projectId: string, keyId: string, record: Partial<UsageRecord
     usage: { ...NO_USAGE, promptTokens: 1_000, candidatesTokens: 234, thoughtsTokens: 0, totalTokens: 1_234 },
     requestBytes: 10,
     responseBytes: 20,
+    costNanos: 2_500_000,
+    postedNanos: 0,
+    heldNanos: 0,
+    ledger: [],
+    clampedOutputTokens: null,
     ...record,
-  })
+  }
+  await management.storage.usage.append(used, [])
   const interval = { startTimeMs: 0, endTimeMs: Date.now(), granularity: 'day', groupBy: [] } as const
   await management.storage.usage.report({ projectNumber: found?.number ?? '', ...interval })
 }
@@ -459,31 +465,32 @@ describe('pollux usage', () => {
     await project('usage-project')
     await output(['keys', 'create', '--project', 'usage-project', '--key-id', 'web', '-q'])
     await use('usage-project', 'web', { startTimeMs: atMs })
-    await use('usage-project', 'web', { startTimeMs: atMs, model: 'gemini-3.8-pro', httpStatus: 500 })
+    const unpriced = { model: 'gemini-3.8-pro', httpStatus: 500, costNanos: null }
+    await use('usage-project', 'web', { startTimeMs: atMs, ...unpriced })
   })
 
   test('in a pipe: plain numbers, nothing but rows', async () => {
     expect((await output([...usage, ...since])).split('\n')).toEqual([
-      'KEY  MODEL             CALLS  TOTAL  INPUT  OUTPUT  THOUGHTS  CACHED  TOOL USE  ERRORS  ESTIMATED',
-      'web  gemini-3.8-flash      1   1234   1000     234         0       0         0       0          0',
-      'web  gemini-3.8-pro        1   1234   1000     234         0       0         0       1          0',
+      'KEY  MODEL             CALLS     COST  TOTAL  INPUT  OUTPUT  THOUGHTS  CACHED  TOOL USE  ERRORS  ESTIMATED  UNPRICED',
+      'web  gemini-3.8-flash      1  $0.0025   1234   1000     234         0       0         0       0          0         0',
+      'web  gemini-3.8-pro        1    $0.00   1234   1000     234         0       0         0       1          0         1',
       '',
     ])
   })
 
   test('on 80 and 40 columns: separators, a sum, whole numbers', async () => {
     expect((await output([...usage, ...since], { columns: 80 })).split('\n')).toEqual([
-      'KEY    MODEL             CALLS  TOTAL  INPUT  OUTPUT  THOUGHTS  CACHED  TOOL USE',
-      'web    gemini-3.8-flash      1  1,234  1,000     234         0       0         0',
-      'web    gemini-3.8-pro        1  1,234  1,000     234         0       0         0',
-      'total                        2  2,468  2,000     468         0       0         0',
+      'KEY    MODEL             CALLS     COST  TOTAL  INPUT  OUTPUT  THOUGHTS  CACHED',
+      'web    gemini-3.8-flash      1  $0.0025  1,234  1,000     234         0       0',
+      'web    gemini-3.8-pro        1    $0.00  1,234  1,000     234         0       0',
+      'total                        2  $0.0025  2,468  2,000     468         0       0',
       '',
     ])
     expect((await output([...usage, ...since], { columns: 40 })).split('\n')).toEqual([
-      'KEY    MODEL             CALLS  TOTAL',
-      'web    gemini-3.8-flash      1  1,234',
-      'web    gemini-3.8-pro        1  1,234',
-      'total                        2  2,468',
+      'KEY    MODEL             CALLS     COST',
+      'web    gemini-3.8-flash      1  $0.0025',
+      'web    gemini-3.8-pro        1    $0.00',
+      'total                        2  $0.0025',
       '',
     ])
   })
@@ -494,7 +501,7 @@ describe('pollux usage', () => {
     const answer = await management.request('GET', `/pollux/v1/projects/usage-project/usage?key=web&${query}`)
     const grouped = [...usage, ...since, '--key', 'web', '--granularity', 'hour', '--group-by', 'time,method']
     expect(await output([...grouped, '--json'])).toBe(`${JSON.stringify(answer.json, null, 2)}\n`)
-    expect(await output(grouped)).toMatch(/GenerateContent +2026-01-15T10:00:00\.000Z +2 +2468/)
+    expect(await output(grouped)).toMatch(/GenerateContent +2026-01-15T10:00:00\.000Z +2 +\$0\.0025 +2468/)
   })
 
   test('nothing used is said on standard error', async () => {

@@ -11,7 +11,7 @@ import { openApiDocument } from '../src/contract/openapi.ts'
 import { ENDPOINTS, isManagementPath } from '../src/contract/table.ts'
 import { ApiError } from '../src/domain/error.ts'
 
-const READING_POSTS = new Set(['pollux.v1.keys.test', 'pollux.v1.keys.lookup'])
+const READING_POSTS = new Set(['pollux.v1.keys.test', 'pollux.v1.keys.lookup', 'pollux.v1.ledger.verify'])
 
 describe('the contract table', () => {
   it('asks for exactly the permissions of test/permissions.txt', () => {

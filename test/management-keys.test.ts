@@ -51,8 +51,13 @@ async function use(keyUid: string, startTimeMs = Date.now()): Promise<void> {
     usage: { ...NO_USAGE, promptTokens: 7, candidatesTokens: 5, totalTokens: 12 },
     requestBytes: 10,
     responseBytes: 20,
+    costNanos: null,
+    postedNanos: 0,
+    heldNanos: 0,
+    ledger: [],
+    clampedOutputTokens: null,
   }
-  await management.storage.usage.append(record)
+  await management.storage.usage.append(record, [])
 }
 
 describe('creating a key', () => {

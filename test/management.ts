@@ -18,6 +18,8 @@ export interface Management {
   readonly origin: string
   readonly port: number
   readonly storage: Storage
+  /** The SQLite file under it. */
+  readonly databasePath: string
   readonly client: Client
   /** Every failure that was logged. */
   readonly logged: unknown[]
@@ -39,7 +41,8 @@ const METRICS = () => Promise.resolve('pollux_up 1\n')
 
 export async function startManagement(metrics: () => Promise<string> = METRICS): Promise<Management> {
   const dataDir = await mkdtemp(join(tmpdir(), 'pollux-control-'))
-  const storage = await openStorage({ engine: { kind: 'sqlite', path: join(dataDir, 'pollux.db') }, dataDir })
+  const databasePath = join(dataDir, 'pollux.db')
+  const storage = await openStorage({ engine: { kind: 'sqlite', path: databasePath }, dataDir })
   const logged: unknown[] = []
   let aheadMs = 0
   const control = await createControl({
@@ -60,6 +63,7 @@ export async function startManagement(metrics: () => Promise<string> = METRICS):
     origin,
     port,
     storage,
+    databasePath,
     logged,
     client: createClient({ baseUrl: origin, token: ADMIN_TOKEN }),
     advance: ms => void (aheadMs += ms),

@@ -18,6 +18,9 @@ export const EXIT = {
   spendCap: 8,
   unavailable: 9,
   testDenied: 10,
+  /** 11 is kept for a leaked key that a scan finds. */
+  overrun: 12,
+  drift: 13,
 } as const
 
 type ExitCode = (typeof EXIT)[keyof typeof EXIT]

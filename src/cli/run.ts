@@ -1,9 +1,11 @@
 /** argv in, an exit code out: the commands that are clients of a running Pollux. */
 import { Command, CommanderError } from 'commander'
 import { redactCredentials } from '../domain/redaction.ts'
+import { addBudgetCommands } from './budgets.ts'
 import { type CliIo, type CommandRow, type Session, addCommand, examplesText, printJson } from './command.ts'
 import { EXIT, reportOf, usageError } from './errors.ts'
 import { addKeyCommands } from './keys.ts'
+import { addLedgerCommands } from './ledger.ts'
 import { printable, printableJson, printableLines } from './printable.ts'
 import { addProjectCommands } from './projects.ts'
 import { USAGE } from './usage.ts'
@@ -16,7 +18,9 @@ const EXIT_CODES_TEXT = `
 Exit codes:
   0 ok               3 not found             6 conflict or precondition   9 unavailable or timeout
   1 general failure  4 not authenticated     7 too many requests         10 keys test: the call would be refused
-  2 usage            5 permission denied     8 spend cap reached`
+  2 usage            5 permission denied     8 spend cap reached
+  12 ledger verify: an overrun that nobody has acknowledged
+  13 ledger verify: a budget differs from its records`
 
 /**
  * Runs one command and resolves to its exit code (errors.ts has the table). Never rejects: failures are printed on
@@ -70,6 +74,8 @@ function createProgram(session: Session): Command {
   io.extraCommands?.(program)
   addProjectCommands(program, session)
   addKeyCommands(program, session)
+  addBudgetCommands(program, session)
+  addLedgerCommands(program, session)
   addCommand(program, session, USAGE)
   addCommand(program, session, VERSION)
   for (const group of program.commands.filter(({ commands }) => commands.length > 0)) {

@@ -9,6 +9,7 @@ import {
   type UsageGranularity,
 } from '../domain/usage.ts'
 import { type CommandRow, printJson, printTable } from './command.ts'
+import { shownUsd, sumOfNanos } from './dollars.ts'
 import { listOf, timeAgo } from './flags.ts'
 import { type ProjectFlag, addProjectFlag, keyArgument, projectOf } from './resource-arguments.ts'
 import type { Table } from './table.ts'
@@ -26,7 +27,7 @@ interface UsageFlags {
 
 export const USAGE: CommandRow<ProjectFlag & UsageFlags> = {
   usage: 'usage',
-  summary: 'sum up calls and tokens',
+  summary: 'sum up calls, tokens and cost',
   examples: [
     'pollux usage --since 7d',
     'pollux usage --key first-key --since 2026-01-01 --group-by time,model --granularity day --json',
@@ -77,7 +78,6 @@ const DIMENSIONS: Readonly<
 
 /** In the order in which they are given up on a narrow terminal, the last first. */
 const COUNTS = [
-  ['CALLS', 'calls'],
   ['TOTAL', 'totalTokens'],
   ['INPUT', 'promptTokens'],
   ['OUTPUT', 'candidatesTokens'],
@@ -86,30 +86,37 @@ const COUNTS = [
   ['TOOL USE', 'toolUsePromptTokens'],
   ['ERRORS', 'errors'],
   ['ESTIMATED', 'estimated'],
+  ['UNPRICED', 'unpriced'],
 ] as const
+
+type Sums = Pick<Row, 'calls' | 'costNanos' | (typeof COUNTS)[number][1]>
 
 /** With thousands separators and a sum on a terminal; plain numbers and nothing but rows in a pipe. */
 function usageTable(report: Report, isForPeople: boolean): Table {
   const groups = report.groupBy.map(dimension => DIMENSIONS[dimension])
   const count = (value: number): string => (isForPeople ? value.toLocaleString('en-US') : String(value))
-  const rows = report.rows.map(row => [
-    ...groups.map(({ of }) => of(row, report)),
-    ...COUNTS.map(([, field]) => count(row[field])),
-  ])
-  const sum = [
-    ...groups.map((_, at) => (at === 0 ? 'total' : '')),
-    ...COUNTS.map(([, field]) => count(report.rows.reduce((total, row) => total + row[field], 0))),
+  const numbers = (sums: Sums): string[] => [
+    count(sums.calls),
+    shownUsd(sums.costNanos),
+    ...COUNTS.map(([, field]) => count(sums[field])),
   ]
+  const rows = report.rows.map(row => [...groups.map(({ of }) => of(row, report)), ...numbers(row)])
+  const titles = ['CALLS', 'COST', ...COUNTS.map(([title]) => title)]
   return {
     columns: [
       ...groups.map(({ title }) => ({ title, isKept: true, isIdentity: true, isWhole: title === 'TIME' })),
-      ...COUNTS.map(([title]) => ({
-        title,
-        align: 'right' as const,
-        isWhole: true,
-        isKept: title === 'CALLS',
-      })),
+      ...titles.map(title => ({ title, align: 'right' as const, isWhole: true, isKept: title === 'CALLS' })),
     ],
-    rows: isForPeople && report.rows.length > 1 ? [...rows, sum] : rows,
+    rows:
+      isForPeople && report.rows.length > 1
+        ? [...rows, [...groups.map((_, at) => (at === 0 ? 'total' : '')), ...numbers(sumOf(report.rows))]]
+        : rows,
   }
+}
+
+function sumOf(rows: readonly Row[]): Sums {
+  const sum = (field: keyof Omit<Sums, 'costNanos'>): number =>
+    rows.reduce((total, row) => total + row[field], 0)
+  const counts = Object.fromEntries(COUNTS.map(([, field]) => [field, sum(field)]))
+  return { ...counts, calls: sum('calls'), costNanos: sumOfNanos(rows.map(row => row.costNanos)) } as Sums
 }

@@ -82,6 +82,8 @@ const UsageTotalsJson = z
     totalTokens: z.number(),
     requestBytes: z.number(),
     responseBytes: z.number(),
+    costNanos: z.string().meta({ description: 'What the calls cost, nano-dollars, decimal.' }),
+    unpriced: z.number().meta({ description: 'Calls without a known price: costNanos leaves them out.' }),
   })
   .meta({ id: 'UsageTotals' })
 

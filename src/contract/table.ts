@@ -1,4 +1,5 @@
 import { APIKEYS_V2 } from './apikeys.v2.ts'
+import { KEY_BUDGETS_V1, LEDGER_V1, ORGANIZATION_BUDGETS_V1, PROJECT_BUDGETS_V1 } from './budgets.v1.ts'
 import type { Endpoint } from './endpoint.ts'
 import { POLLUX_V1 } from './pollux.v1.ts'
 import { PROJECTS_V3 } from './projects.v3.ts'
@@ -8,6 +9,10 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...Object.values(APIKEYS_V2),
   ...Object.values(PROJECTS_V3),
   ...Object.values(POLLUX_V1),
+  ...Object.values(ORGANIZATION_BUDGETS_V1),
+  ...Object.values(PROJECT_BUDGETS_V1),
+  ...Object.values(KEY_BUDGETS_V1),
+  ...Object.values(LEDGER_V1),
 ]
 
 /** Whether a decoded path belongs to the management plane, served or not. Under /v1 only its operations do. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { AuditEntry } from '../domain/audit.ts'
+import type { Budget } from '../domain/budget.ts'
 import type { Key } from '../domain/key.ts'
 import type { Project } from '../domain/project.ts'
 import { redactCredentials } from '../domain/redaction.ts'
@@ -57,6 +58,21 @@ export function keyAuditState(key: Partial<Key>): unknown {
 export function projectAuditState(project: Partial<Project>): unknown {
   const { projectId, displayName, labels, modelAliases, deleteTimeMs } = project
   return { projectId, displayName, labels, modelAliases, deleteTimeMs }
+}
+
+export function budgetAuditState(budget: Partial<Budget>): unknown {
+  const { scope, lineage, period, capNanos, policy, defaultMaxOutputTokens, toolCeilingsNanos } = budget
+  const { frozenTimeMs } = budget
+  return {
+    scope,
+    lineage,
+    period,
+    capNanos,
+    policy,
+    defaultMaxOutputTokens,
+    toolCeilingsNanos,
+    frozenTimeMs,
+  }
 }
 
 function shortened(text: string | null): string | null {

@@ -1,6 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import createFastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { APIKEYS_V2 } from '../contract/apikeys.v2.ts'
+import {
+  KEY_BUDGETS_V1,
+  LEDGER_V1,
+  ORGANIZATION_BUDGETS_V1,
+  PROJECT_BUDGETS_V1,
+} from '../contract/budgets.v1.ts'
 import { type Endpoint, fastifyPaths, matchesTemplate } from '../contract/endpoint.ts'
 import { POLLUX_V1 } from '../contract/pollux.v1.ts'
 import { PROJECTS_V3 } from '../contract/projects.v3.ts'
@@ -14,8 +20,10 @@ import type { Storage } from '../storage/storage.ts'
 import { apikeysHandlers } from './apikeys.ts'
 import { authenticate, permit } from './authenticate.ts'
 import { BODY_BYTES_MAX, decodeJson, fromFastify } from './body.ts'
+import { budgetHandlers } from './budgets.ts'
 import type { AnyCall, Handlers } from './call.ts'
 import type { ControlLog } from './jobs.ts'
+import { ledgerHandlers } from './ledger.ts'
 import { parseBody, parseQuery } from './parse.ts'
 import { polluxHandlers } from './pollux.ts'
 import { projectsHandlers } from './projects.ts'
@@ -78,6 +86,11 @@ export async function createControl(deps: ControlDeps): Promise<Control> {
   register(fastify, principals, { table: APIKEYS_V2, handlers: apikeysHandlers(context) })
   register(fastify, principals, { table: PROJECTS_V3, handlers: projectsHandlers(storage) })
   register(fastify, principals, { table: POLLUX_V1, handlers: polluxHandlers(context) })
+  const budgets = budgetHandlers(storage)
+  register(fastify, principals, { table: ORGANIZATION_BUDGETS_V1, handlers: budgets })
+  register(fastify, principals, { table: PROJECT_BUDGETS_V1, handlers: budgets })
+  register(fastify, principals, { table: KEY_BUDGETS_V1, handlers: budgets })
+  register(fastify, principals, { table: LEDGER_V1, handlers: ledgerHandlers(storage) })
   await fastify.ready()
   return {
     handle: (request, response) => fastify.routing(request, response),

@@ -1,0 +1,149 @@
+/** `pollux budgets`. */
+import type { Command } from 'commander'
+import { LEDGER_V1 } from '../contract/budgets.v1.ts'
+import { assertCanAsk, confirm } from './ask.ts'
+import {
+  type BudgetFlags,
+  type BudgetJson,
+  type NameFlags,
+  addBudgetFlags,
+  addNameFlags,
+  budgetPatch,
+  collectionOf,
+} from './budget-flags.ts'
+import { budgetDetails, budgetsTable, ownerOf } from './budget-view.ts'
+import {
+  type CommandRow,
+  type Invocation,
+  type Session,
+  addCommand,
+  note,
+  printJson,
+  printTable,
+} from './command.ts'
+import { shownUsd } from './dollars.ts'
+import { type ProjectFlag, keyArgument, projectArgument } from './resource-arguments.ts'
+
+export function addBudgetCommands(program: Command, session: Session): void {
+  const budgets = program.command('budgets').description('cap what a key, a project or all may spend')
+  addCommand(budgets, session, SET)
+  addCommand(budgets, session, LIST)
+  addCommand(budgets, session, ACKNOWLEDGE)
+  addCommand(budgets, session, DELETE)
+}
+
+interface EtagFlag {
+  readonly etag?: string
+}
+
+function addEtagFlag(command: Command): void {
+  command.option('--etag <etag>', 'refuse when the budget was changed since it had this etag')
+}
+
+const SET: CommandRow<NameFlags & BudgetFlags & EtagFlag> = {
+  usage: 'set',
+  summary: 'make a budget, or change the fields that flags are given for',
+  examples: [
+    'pollux budgets set --project default-project --cap 10.00 --period month',
+    'pollux budgets set --project default-project --key first-key --cap 1.00 --period day --policy refuse',
+    'pollux budgets set --scope organization --cap 500 --period total --tool-ceiling googleSearch=0.10 --json',
+  ],
+  addFlags(command) {
+    addNameFlags(command)
+    addBudgetFlags(command)
+    addEtagFlag(command)
+  },
+  async run(invocation) {
+    const { flags, server } = invocation
+    const { table, parent } = collectionOf(flags)
+    const { updateMask, body } = budgetPatch(flags)
+    const budget = await server().client.call(table.updateBudget, {
+      params: { ...parent, budget: flags.period },
+      query: { updateMask, allowMissing: true },
+      body: flags.etag === undefined ? body : { ...body, etag: flags.etag },
+    })
+    printBudget(invocation, budget)
+  },
+}
+
+const LIST: CommandRow<ProjectFlag & { readonly key?: string; readonly path?: boolean }> = {
+  usage: 'list',
+  summary: 'list all budgets, or those of a project or a key',
+  examples: [
+    'pollux budgets list',
+    'pollux budgets list --project default-project --json',
+    'pollux budgets list --project default-project --key first-key --path',
+  ],
+  addFlags(command) {
+    command
+      .option('-p, --project <project>', 'id or number: its budgets and those of its keys')
+      .option('--key <key>', 'id or uid of a key: its budgets')
+      .option('--path', 'the budgets that bind calls there: its own and those above')
+  },
+  async run(invocation) {
+    const { flags, server } = invocation
+    const { project, key, path } = flags
+    const place =
+      key !== undefined
+        ? keyArgument(key, flags)
+        : { project: project === undefined ? undefined : projectArgument(project) }
+    const { budgets } = await server().client.call(LEDGER_V1.searchBudgets, { query: { ...place, path } })
+    if (flags.json) return printJson(invocation, { budgets })
+    printTable(invocation, budgetsTable(invocation, budgets), 'No budgets. Make one with: pollux budgets set')
+  },
+}
+
+const ACKNOWLEDGE: CommandRow<NameFlags & EtagFlag> = {
+  usage: 'acknowledge',
+  summary: 'let calls through again after a budget was overrun',
+  examples: ['pollux budgets acknowledge --project default-project --period month'],
+  addFlags(command) {
+    addNameFlags(command)
+    addEtagFlag(command)
+  },
+  async run(invocation) {
+    const { flags, server } = invocation
+    const { table, parent } = collectionOf(flags)
+    const budget = await server().client.call(table.acknowledgeBudget, {
+      params: { ...parent, budget: flags.period },
+      body: flags.etag === undefined ? {} : { etag: flags.etag },
+    })
+    printBudget(invocation, budget)
+  },
+}
+
+const DELETE: CommandRow<NameFlags & EtagFlag & { readonly yes?: boolean }> = {
+  usage: 'delete',
+  summary: 'remove a budget: nothing caps this scope and period any more',
+  examples: ['pollux budgets delete --project default-project --period month --yes'],
+  addFlags(command) {
+    addNameFlags(command)
+    addEtagFlag(command)
+    command.option('-y, --yes', 'do not ask')
+  },
+  async run(invocation) {
+    const { io, flags, server } = invocation
+    const { table, parent } = collectionOf(flags)
+    const params = { ...parent, budget: flags.period }
+    if (!flags.yes) {
+      const command = 'pollux budgets delete'
+      assertCanAsk(io, command)
+      const budget = await server().client.call(table.getBudget, { params })
+      const question = `Remove the ${named(budget)}, which caps at ${shownUsd(budget.cap)}? [y/N]`
+      await confirm(io, { question, expected: 'y', command })
+    }
+    const query = flags.etag === undefined ? {} : { etag: flags.etag }
+    const answer = await server().client.call(table.deleteBudget, { params, query })
+    if (flags.json) return printJson(invocation, answer)
+    note(invocation, 'The budget is deleted. What it booked stays in the ledger.')
+  },
+}
+
+function named(budget: BudgetJson): string {
+  return `${budget.period} budget of ${ownerOf(budget)}`
+}
+
+function printBudget(invocation: Invocation<unknown>, budget: BudgetJson): void {
+  if (invocation.flags.json) return printJson(invocation, budget)
+  invocation.io.stdout.write(budgetDetails(invocation, budget))
+}
