@@ -15,6 +15,8 @@ export class OpenCall implements Sender {
   entry: KeyEntry
   /** Ends the client's side at once with this error. The upstream's side goes on until its usage is known. */
   onCut: (error: ApiError) => void
+  /** Where it stands among the open calls; theirs to set. -1: nowhere. */
+  place = -1
   readonly #drainMs: number
   #cutStatus: number | null = null
   #exchange: Abortable | null = null
@@ -74,20 +76,32 @@ export class OpenCall implements Sender {
   }
 }
 
-/** Calls under way, so that a change to a key reaches what it let in. */
+/**
+ * Calls under way, so that a change to a key reaches what it let in. In a list, each call knowing its place: a Set that
+ * calls come to and leave all the time is built anew every few hundred calls, and each of its old tables points to the
+ * next one (V8, OrderedHashTable), so that one that grew old keeps all calls since in memory until the next major
+ * collection. That cost a tenth of the throughput.
+ */
 export class OpenCalls {
-  readonly #calls = new Set<OpenCall>()
+  readonly #calls: OpenCall[] = []
 
   get count(): number {
-    return this.#calls.size
+    return this.#calls.length
   }
 
   add(open: OpenCall): void {
-    this.#calls.add(open)
+    open.place = this.#calls.length
+    this.#calls.push(open)
   }
 
   remove(open: OpenCall): void {
-    this.#calls.delete(open)
+    const { place } = open
+    if (place === -1) return
+    open.place = -1
+    const last = this.#calls.pop()
+    if (last === undefined || last === open) return
+    this.#calls[place] = last
+    last.place = place
   }
 
   /** Runs `check` for every call of the keys that `concerns` picks, and cuts those for which it throws. */
@@ -95,8 +109,9 @@ export class OpenCalls {
     concerns: (entry: KeyEntry) => boolean,
     check: (open: OpenCall) => Promise<void> | void,
   ): Promise<void> {
-    for (const open of this.#calls) {
-      if (!concerns(open.entry)) continue
+    for (const open of this.#calls.filter(open => concerns(open.entry))) {
+      // It may have ended while another one was looked at.
+      if (open.place === -1) continue
       try {
         await check(open)
       } catch (thrown) {
