@@ -20,12 +20,12 @@ const RESTRICTIONS = JSON.stringify({
 })
 
 /**
- * Makes `keys` keys in as many projects as they need, a monthly budget of the organization, one of each project, and one
- * of each of the first `budgetedKeys` keys. Returns the keyStrings of those.
+ * Makes `keys` keys in as many projects as they need and returns the keyStrings of the first `called`. With `budgets` the
+ * organization, each project and each of those keys gets a monthly budget.
  */
 export async function populate(
   dataDir: string,
-  { keys, budgetedKeys }: { readonly keys: number; readonly budgetedKeys: number },
+  { keys, called, budgets }: { readonly keys: number; readonly called: number; readonly budgets: boolean },
 ): Promise<string[]> {
   const path = join(dataDir, 'pollux.sqlite')
   const storage = await openStorage({ engine: { kind: 'sqlite', path }, dataDir })
@@ -35,6 +35,7 @@ export async function populate(
   const nowMs = Date.now()
   const insertBudget = inserter(database, 'budget')
   const budget = (scope: string, projectNumber: string, lineage: string): void => {
+    if (!budgets) return
     insertBudget({
       uid: randomUUID(),
       scope,
@@ -96,7 +97,7 @@ export async function populate(
       disabled_time: null,
       expire_time: null,
     })
-    if (made >= budgetedKeys) continue
+    if (made >= called) continue
     budget('key', number, uid)
     keyStrings.push(keyString)
   }

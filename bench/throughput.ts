@@ -1,7 +1,8 @@
 /**
- * What all duties cost: in turn, against one mock upstream, the upstream alone, a bare Node proxy, and Pollux with every
- * duty on. Servers on one core, load and upstream on another. Prints every pair, then the median of the ratios; then what
- * Pollux adds to the latency of a call at a fixed rate. `npm run bench -- [pairs] [seconds]`
+ * What its duties cost: in turn, against one mock upstream, the upstream alone, a bare Node proxy, Pollux with restricted
+ * keys and durable usage, and Pollux with every duty on. Servers on one core, load and upstream on another. Prints every
+ * round, then the median of the ratios; then what Pollux adds to the latency of a call at a fixed rate.
+ * `npm run bench -- [rounds] [seconds]`
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -10,16 +11,17 @@ import { join } from 'node:path'
 import { type LoadResult, load } from './load.ts'
 import { populate } from './populate.ts'
 
-const PAIRS = Number(process.argv[2] ?? 5)
+const ROUNDS = Number(process.argv[2] ?? 5)
 const DURATION_MS = Number(process.argv[3] ?? 5) * 1000
-/** Before the first pair: until code is compiled, and every key that is called has been looked up once. */
+/** Before the first round: until code is compiled, and every key that is called has been looked up. */
 const FIRST_WARM_UP_MS = 15_000
 const WARM_UP_MS = 1_000
-/** Enough for both to be bound by the core, not by how long a commit takes. */
+/** Enough for all to be bound by the core, not by how long a commit takes. */
 const CONNECTIONS = 128
 const KEYS = 100_000
 /** So many of the keys are called, in turn, and have a budget of their own. */
-const CALLED_KEYS = 2_000
+const CALLED_KEYS = 1_000
+const FEW_KEYS = 100
 const RATE = 1_000
 const SERVER_CORE = '0'
 const LOAD_CORE = '1'
@@ -27,79 +29,81 @@ const LOAD_CORE = '1'
 interface Contender {
   readonly name: string
   readonly port: number
+  readonly keyStrings: readonly string[]
 }
 
 const children: ChildProcess[] = []
 const dataDir = await mkdtemp(join(tmpdir(), 'pollux-bench-'))
 try {
   await pin(process.pid, LOAD_CORE)
-  const keyStrings = await populate(dataDir, { keys: KEYS, budgetedKeys: CALLED_KEYS })
-  const direct = { name: 'direct', port: await startOnCore(LOAD_CORE, ['bench/mock-upstream.ts']) }
-  const upstream = `http://127.0.0.1:${direct.port}`
-  const bare = { name: 'bare', port: await startOnCore(SERVER_CORE, ['bench/bare-proxy.ts', upstream]) }
-  const pollux = { name: 'pollux', port: await startPollux(upstream) }
-  const measure = (
-    { port }: Contender,
-    options: { readonly warmUpMs?: number; readonly callsPerSecond?: number } = {},
-  ): Promise<LoadResult> =>
-    load({
-      port,
-      connections: CONNECTIONS,
-      durationMs: DURATION_MS,
-      warmUpMs: WARM_UP_MS,
-      keyStrings,
-      ...options,
-    })
+  const upstreamPort = await startOnCore(LOAD_CORE, ['bench/mock-upstream.ts'])
+  const upstream = `http://127.0.0.1:${upstreamPort}`
+  const barePort = await startOnCore(SERVER_CORE, ['bench/bare-proxy.ts', upstream])
+  const direct = { name: 'direct', port: upstreamPort, keyStrings: ['none'] }
+  const bare = { name: 'bare proxy', port: barePort, keyStrings: ['none'] }
+  const unbudgeted = await startPollux('without budgets', upstream, { keys: FEW_KEYS, budgets: false })
+  const complete = await startPollux('every duty', upstream, { keys: KEYS, budgets: true })
   console.log(
-    `${CONNECTIONS} connections; ${KEYS} keys, ${CALLED_KEYS} of them called; each restricted by address, method, model and\n` +
-      'tools, under three nested budgets; holds in the journal, usage durable before the last byte (SQLite,\n' +
-      `synchronous=FULL). ${PAIRS} pairs of ${DURATION_MS / 1000} s each.\n`,
+    `${CONNECTIONS} connections, ${ROUNDS} rounds of ${DURATION_MS / 1000} s each. Every key is restricted by address, method,\n` +
+      'model and tools; usage is durable before the last byte (SQLite, synchronous=FULL).\n' +
+      `  without budgets  ${FEW_KEYS} keys\n` +
+      `  every duty       ${KEYS} keys, ${CALLED_KEYS} of them called; three nested budgets, holds in the journal\n`,
   )
-  for (const contender of [bare, pollux]) await measure(contender, { warmUpMs: FIRST_WARM_UP_MS })
-  await comparePairs(
-    () => measure(direct),
-    () => measure(bare),
-    () => measure(pollux),
-  )
-  await compareLatency(callsPerSecond => [
-    () => measure(bare, { callsPerSecond }),
-    () => measure(pollux, { callsPerSecond }),
-  ])
+  for (const contender of [bare, unbudgeted, complete])
+    await measure(contender, { warmUpMs: FIRST_WARM_UP_MS })
+  console.log(`direct ${describe(await measure(direct))}`)
+  await compareThroughput(bare, [unbudgeted, complete])
+  await compareLatency(bare, complete)
 } finally {
   for (const child of children) child.kill('SIGKILL')
   await rm(dataDir, { recursive: true, force: true })
 }
 
-type Measure = () => Promise<LoadResult>
-
-async function comparePairs(direct: Measure, bare: Measure, pollux: Measure): Promise<void> {
-  console.log(`direct ${describe(await direct())}`)
-  const ratios: number[] = []
-  for (let pair = 1; pair <= PAIRS; pair++) {
-    const [of, against] = [await bare(), await pollux()]
-    const ratio = against.callsPerSecond / of.callsPerSecond
-    ratios.push(ratio)
-    console.log(
-      `pair ${pair}  bare ${describe(of)}   pollux ${describe(against)}   throughput ${ratio.toFixed(3)}`,
-    )
-  }
-  console.log(`throughput against the bare proxy: ${spread(ratios, 3)}\n`)
+function measure(
+  { port, keyStrings }: Contender,
+  options: { readonly warmUpMs?: number; readonly callsPerSecond?: number } = {},
+): Promise<LoadResult> {
+  return load({
+    port,
+    connections: CONNECTIONS,
+    durationMs: DURATION_MS,
+    warmUpMs: WARM_UP_MS,
+    keyStrings,
+    ...options,
+  })
 }
 
-async function compareLatency(
-  at: (callsPerSecond: number) => [bare: Measure, pollux: Measure],
-): Promise<void> {
-  const [bare, pollux] = at(RATE)
+async function compareThroughput(bare: Contender, contenders: readonly Contender[]): Promise<void> {
+  const ratios = new Map<Contender, number[]>(contenders.map(contender => [contender, []]))
+  for (let round = 1; round <= ROUNDS; round++) {
+    const of = await measure(bare)
+    console.log(`round ${round}  ${bare.name.padEnd(15)} ${describe(of)}`)
+    for (const [contender, ofIt] of ratios) {
+      const against = await measure(contender)
+      const ratio = against.callsPerSecond / of.callsPerSecond
+      ofIt.push(ratio)
+      console.log(
+        `         ${contender.name.padEnd(15)} ${describe(against)}   throughput ${ratio.toFixed(3)}`,
+      )
+    }
+  }
+  for (const [{ name }, ofIt] of ratios) {
+    console.log(`throughput against the bare proxy, ${name}: ${spread(ofIt, 3)}`)
+  }
+}
+
+async function compareLatency(bare: Contender, contender: Contender): Promise<void> {
+  console.log(`\nat ${RATE} calls a second`)
   const added = { p50: [] as number[], p99: [] as number[] }
-  for (let pair = 1; pair <= PAIRS; pair++) {
-    const [of, against] = [await bare(), await pollux()]
+  for (let round = 1; round <= ROUNDS; round++) {
+    const of = await measure(bare, { callsPerSecond: RATE })
+    const against = await measure(contender, { callsPerSecond: RATE })
     added.p50.push(against.p50Ms - of.p50Ms)
     added.p99.push(against.p99Ms - of.p99Ms)
-    console.log(`pair ${pair}  at ${RATE}/s  bare ${describe(of)}   pollux ${describe(against)}`)
+    console.log(`round ${round}  ${bare.name.padEnd(15)} ${describe(of)}`)
+    console.log(`         ${contender.name.padEnd(15)} ${describe(against)}`)
   }
-  console.log(
-    `added at ${RATE} calls a second: p50 ${spread(added.p50, 2)} ms, p99 ${spread(added.p99, 2)} ms`,
-  )
+  console.log(`added latency, every duty: p50 ${spread(added.p50, 2)} ms; p99 ${spread(added.p99, 2)} ms`)
 }
 
 function spread(values: readonly number[], digits: number): string {
@@ -113,28 +117,35 @@ function describe(result: LoadResult): string {
   return `${Math.round(result.callsPerSecond)}/s p50 ${result.p50Ms.toFixed(2)} p99 ${result.p99Ms.toFixed(2)} ms${failures}`
 }
 
-async function startPollux(upstream: string): Promise<number> {
-  const port = 20_000 + (process.pid % 20_000)
-  const child = spawnOnCore(SERVER_CORE, ['src/main.ts', 'start'], {
+async function startPollux(
+  name: string,
+  upstream: string,
+  { keys, budgets }: { readonly keys: number; readonly budgets: boolean },
+): Promise<Contender> {
+  const folder = await mkdtemp(join(dataDir, 'node-'))
+  const called = Math.min(keys, CALLED_KEYS)
+  const keyStrings = await populate(folder, { keys, called, budgets })
+  const port = 20_000 + ((process.pid * 2 + children.length) % 20_000)
+  const child = spawnOnCore(SERVER_CORE, ['bin/pollux', 'start'], {
     POLLUX_PORT: String(port),
-    POLLUX_DATA_DIR: dataDir,
+    POLLUX_DATA_DIR: folder,
     POLLUX_GEMINI_BASE_URL: upstream,
     GEMINI_API_KEY: 'upstream-credential',
   })
   await firstOutput(child)
-  return port
+  return { name, port, keyStrings }
 }
 
 async function startOnCore(core: string, args: readonly string[]): Promise<number> {
-  return Number(await firstOutput(spawnOnCore(core, args, {})))
+  return Number(await firstOutput(spawnOnCore(core, [process.execPath, ...args], {})))
 }
 
 function spawnOnCore(
   core: string,
-  args: readonly string[],
+  command: readonly string[],
   environment: Readonly<Record<string, string>>,
 ): ChildProcess {
-  const child = spawn('taskset', ['-c', core, process.execPath, ...args], {
+  const child = spawn('taskset', ['-c', core, ...command], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { PATH: process.env['PATH'], ...environment },
   })

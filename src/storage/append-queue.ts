@@ -49,7 +49,7 @@ const BATCH_RECORDS_MAX = 4_096
  * Under load commits are some time apart: one costs nearly the same for a single record as for fifty. The time follows
  * how long the last one took, so that a slow disk is not asked all the time and no call waits long.
  */
-const COMMIT_GAP = { timesLast: 2, minMs: 2, maxMs: 8 }
+const COMMIT_GAP = { timesLast: 3, minMs: 2, maxMs: 12 }
 const RETRY_EVERY_MS = 250
 /** A commit that takes longer is an outage until it ends (MONEY.md rule 22). */
 const COMMIT_SLOW_MS = 2_000
