@@ -98,13 +98,15 @@ export function lacking({ rows }: HeldMoney, nanos: number): Take[] {
 }
 
 /**
- * How much is taken at a time (rule 7): what was held in some seconds, or some such calls. Not all there is, though nobody
- * else may draw on it: what is taken counts as spent when the machine is lost (rule 21).
+ * How much is taken at a time (rule 7): what was held in some seconds, some such calls, or a part of what is left. Not all
+ * there is, though nobody else may draw on it: what is taken counts as spent when the machine is lost (rule 21).
  */
 const SHARE_SECONDS = 2
 const SHARE_CALLS = 8
+const SHARE_OF_REST = 16
 
 /** How much to ask for beside what a call lacks, in whole nano-dollars. */
 export function shareOf(row: Row | undefined, ask: Ask): number {
-  return Math.max(ask.worstNanos * SHARE_CALLS, (row?.spent ?? 0) * SHARE_SECONDS)
+  const ofRest = Math.floor((row?.restNanos ?? 0) / SHARE_OF_REST)
+  return Math.max(ask.worstNanos * SHARE_CALLS, (row?.spent ?? 0) * SHARE_SECONDS, ofRest)
 }

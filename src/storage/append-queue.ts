@@ -81,6 +81,13 @@ class Gathering {
     }
   }
 
+  /** Lets go of everything: whatever still refers to the gathering must not keep its calls in memory. */
+  forget(): void {
+    this.blocks.clear()
+    this.callIds.length = 0
+    this.onDurable.length = 0
+  }
+
   message(): AppendMessage {
     return {
       batches: Array.from(this.blocks, ([block, records]) => ({
@@ -209,6 +216,7 @@ export class AppendQueue {
       next.done.resolve()
       for (const callId of next.callIds) this.#keeper.settled(callId)
       for (const onDurable of next.onDurable) onDurable()
+      next.forget()
     } else {
       this.#tell(this.#pending())
     }

@@ -33,6 +33,7 @@ export interface EventMessage<Event> {
 }
 
 interface Pending {
+  readonly id: number
   readonly resolve: (value: unknown) => void
   readonly reject: (error: Error) => void
 }
@@ -40,7 +41,8 @@ interface Pending {
 /** The near side of a worker that answers for `Objects`. */
 export class RemoteCaller<Objects, Event> {
   readonly #worker: Worker
-  readonly #pending = new Map<number, Pending>()
+  /** Few at a time. No Map: the dead tables of one that changes all the time keep what stood in them (open-calls.ts). */
+  readonly #pending: Pending[] = []
   #lastId = 0
   #gone: string | null = null
 
@@ -74,22 +76,21 @@ export class RemoteCaller<Objects, Event> {
     const answer = Promise.withResolvers<unknown>()
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
     this.#worker.postMessage({ id, object, method, args } satisfies CallMessage)
-    this.#pending.set(id, answer)
+    this.#pending.push({ id, resolve: answer.resolve, reject: answer.reject })
     return await answer.promise
   }
 
   #answer(message: AnswerMessage): void {
-    const pending = this.#pending.get(message.id)
+    const place = this.#pending.findIndex(({ id }) => id === message.id)
+    const [pending] = place === -1 ? [] : this.#pending.splice(place, 1)
     if (pending === undefined) return
-    this.#pending.delete(message.id)
     if ('error' in message) pending.reject(decodeError(message.error))
     else pending.resolve(message.value)
   }
 
   #fail(why: string): void {
     this.#gone ??= why
-    for (const { reject } of this.#pending.values()) reject(gone(why))
-    this.#pending.clear()
+    for (const { reject } of this.#pending.splice(0)) reject(gone(why))
   }
 }
 
