@@ -1,12 +1,12 @@
-/** The shipped price list and model limits: `data/`, and for models it lacks the data of `@pydantic/genai-prices`. */
+/** The shipped price list and model limits: `prices/`, and for models it lacks the data of `@pydantic/genai-prices`. */
 import { readFileSync } from 'node:fs'
 import { type ConditionalPrice, type ModelInfo, type ModelPrice, findProvider } from '@pydantic/genai-prices'
 import { type ModelLimitRow, ModelLimits } from './domain/model-limits.ts'
 import { PriceList } from './domain/price-list.ts'
 import type { PriceRow, UsdRates } from './domain/price.ts'
 
-const PRICES = new URL('../data/prices.json', import.meta.url)
-const LIMITS = new URL('../data/models.json', import.meta.url)
+const PRICES = new URL('../prices/prices.json', import.meta.url)
+const LIMITS = new URL('../prices/models.json', import.meta.url)
 
 /** Throws FIELD_INVALID where the data contradicts itself. */
 export function loadPrices(): PriceList {

@@ -10,7 +10,7 @@ export interface ModelLimit {
   readonly isKnown: boolean
 }
 
-/** One row of `data/models.json`. */
+/** One row of `prices/models.json`. */
 export interface ModelLimitRow {
   readonly models: readonly string[]
   readonly inputTokenLimit: number

@@ -66,7 +66,7 @@ export interface Price {
 /** Dollars per million tokens by modality, as price data has them. */
 export type UsdRates = Readonly<Partial<Record<Modality, number>>>
 
-/** One row of `data/prices.json`: a model and a date. */
+/** One row of `prices/prices.json`: a model and a date. */
 export interface PriceRow {
   readonly model: string
   /** Further exact ids of the same price. */
