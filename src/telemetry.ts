@@ -56,7 +56,7 @@ export function createTelemetry(config: Pick<Config, 'logLevel'>): Telemetry {
   })
   const usageLost = new Counter({
     name: 'pollux_usage_not_durable_total',
-    help: 'Usage records that only the log holds, since storage was away too long. Should stay 0.',
+    help: 'Replies that were cut since their usage was not durable in time; it is posted later. Should stay 0.',
     registers,
   })
   const gateway: GatewayEvents = {

@@ -3,36 +3,22 @@
  * cost where its usage was seen and with all it held where it was not, and nothing stays held. A gateway under three
  * budgets over a real database, between real sockets.
  */
-import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { systemEntry } from '../src/domain/audit.ts'
 import type { BudgetStatus } from '../src/domain/budget.ts'
-import { digestOf } from '../src/domain/digest.ts'
 import { ApiError } from '../src/domain/error.ts'
-import { maskKeyString, mintKeyString } from '../src/domain/keystring.ts'
+import { mintKeyString } from '../src/domain/keystring.ts'
 import type { Gateway } from '../src/gateway/call.ts'
-import { serve } from '../src/gateway/handle.ts'
-import { KeyDirectory } from '../src/gateway/key-directory.ts'
-import { Ledger } from '../src/gateway/ledger.ts'
-import { OpenCalls } from '../src/gateway/open-calls.ts'
 import { Upstream } from '../src/gateway/upstream.ts'
-import { ByteBudget } from '../src/http/bytes.ts'
-import { type Listener, startListener } from '../src/http/listener.ts'
-import { loadModelLimits, loadPrices } from '../src/prices.ts'
+import { type Listener } from '../src/http/listener.ts'
 import { openStorage } from '../src/storage/open.ts'
 import type { RecordRow } from '../src/storage/record-row.ts'
 import type { Storage } from '../src/storage/storage.ts'
-import {
-  type CuttingUpstream,
-  type Plan,
-  chunkedReply,
-  startCuttingUpstream,
-  wholeReply,
-} from './cutting-upstream.ts'
+import { createKey, cutGateway, listenFor, repliesOf, testAudit } from './cut-gateway.ts'
+import { type CuttingUpstream, type Plan, startCuttingUpstream, wholeReply } from './cutting-upstream.ts'
 import { readRecords, recordsOfCalls } from './records.ts'
 import { FORMS, type Form, openCall } from './traffic.ts'
 
@@ -62,16 +48,7 @@ const CHUNKS = [
   },
 ].map(chunk => JSON.stringify(chunk))
 
-const BODIES: Readonly<Record<Form, readonly string[]>> = {
-  unary: [CHUNKS[1] ?? ''],
-  sse: CHUNKS.map(json => `data: ${json}\r\n\r\n`),
-  array: [`[${CHUNKS[0]}`, `,\r\n${CHUNKS[1]}`, ']'],
-}
-const REPLIES: Readonly<Record<Form, Buffer>> = {
-  unary: wholeReply(200, BODIES.unary.join('')),
-  sse: chunkedReply(BODIES.sse, 'text/event-stream'),
-  array: chunkedReply(BODIES.array, 'application/json; charset=UTF-8'),
-}
+const { bodies: BODIES, replies: REPLIES } = repliesOf(CHUNKS)
 
 let dataDir: string
 let storage: Storage
@@ -81,45 +58,17 @@ let listener: Listener
 /** Request ids by the user-agent of the request. */
 const callIds = new Map<string, string>()
 
-function fail(error: unknown): never {
-  throw error
-}
-
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'pollux-spend-cuts-'))
   storage = await open()
   await createKeyAndBudgets()
   upstream = await startCuttingUpstream()
-  gateway = {
-    keys: new KeyDirectory(storage.keys, storage),
-    upstream: new Upstream({ origin: upstream.origin, basePath: '', credential: 'credential-of-the-cuts' }),
-    usage: storage.usage,
-    ledger: new Ledger({ port: storage.ledger, hasPeers: storage.hasPeers, onFailure: fail }),
-    journal: storage.journal,
-    prices: loadPrices(),
-    modelLimits: loadModelLimits(),
-    bodies: new ByteBudget(1024 * 1024),
-    openCalls: new OpenCalls(),
-    events: {
-      callRefused: () => {},
-      callSettled: () => {},
-      upstreamFailed: () => {},
-      upstreamCredentialRefused: () => {},
-      usageNotDurable: (_, cause) => fail(cause),
-    },
-    limits: { bodyBytesMax: 1024 * 1024, replyBytesMax: 1024 * 1024, drainMs: DRAIN_MS },
-  }
-  listener = await startListener({
-    host: '127.0.0.1',
-    port: 0,
-    trustedProxies: [],
-    allowedHosts: null,
-    handle: exchange => {
-      callIds.set(String(exchange.request.headers['user-agent']), exchange.requestId)
-      void serve(exchange, gateway)
-    },
-    onError: fail,
+  gateway = cutGateway(storage, {
+    upstreamOrigin: upstream.origin,
+    credential: 'credential-of-the-cuts',
+    drainMs: DRAIN_MS,
   })
+  listener = await listenFor(gateway, callIds)
 })
 
 afterAll(async () => {
@@ -136,24 +85,7 @@ function open(): Promise<Storage> {
 }
 
 async function createKeyAndBudgets(): Promise<void> {
-  const audit = (): ReturnType<typeof systemEntry> =>
-    systemEntry({ methodName: 'test', resourceName: 'test', projectNumber: null })
-  const draft = { projectId: 'cuts-project', displayName: '', labels: {}, modelAliases: {} }
-  const { number: projectNumber } = await storage.projects.create(draft, audit(), null)
-  const unset = {
-    annotations: {},
-    restrictions: null,
-    expireTimeMs: null,
-    allowedModels: null,
-    allowedTools: null,
-  }
-  const names = { uid: randomUUID(), keyId: 'cuts', displayName: '', environment: null }
-  const secret = { digest: digestOf(keyString), maskedKeyString: maskKeyString(keyString) }
-  const { lineage } = await storage.keys.create(
-    { ...names, ...secret, ...unset, projectNumber },
-    audit(),
-    null,
-  )
+  const { projectNumber, lineage } = await createKey(storage, keyString)
   const rules = {
     capNanos: CAP_NANOS,
     policy: 'clamp',
@@ -165,7 +97,7 @@ async function createKeyAndBudgets(): Promise<void> {
     { scope: 'project', projectNumber, lineage: null, period: 'total' },
     { scope: 'key', projectNumber, lineage, period: 'day' },
   ] as const
-  for (const place of places) await storage.budgets.create({ ...place, ...rules }, audit())
+  for (const place of places) await storage.budgets.create({ ...place, ...rules }, testAudit())
 }
 
 let names = 0

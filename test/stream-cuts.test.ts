@@ -2,27 +2,19 @@
  * Whatever breaks, and wherever it does: one usage record for each call, nothing delivered that the upstream did not say,
  * nothing left open. A gateway over a real database, between real sockets.
  */
-import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { systemEntry } from '../src/domain/audit.ts'
-import { digestOf } from '../src/domain/digest.ts'
 import { ApiError } from '../src/domain/error.ts'
-import { maskKeyString, mintKeyString } from '../src/domain/keystring.ts'
+import { mintKeyString } from '../src/domain/keystring.ts'
 import type { Gateway } from '../src/gateway/call.ts'
-import { serve } from '../src/gateway/handle.ts'
-import { KeyDirectory } from '../src/gateway/key-directory.ts'
-import { Ledger } from '../src/gateway/ledger.ts'
-import { OpenCalls } from '../src/gateway/open-calls.ts'
 import { Upstream } from '../src/gateway/upstream.ts'
-import { ByteBudget } from '../src/http/bytes.ts'
-import { type Listener, startListener } from '../src/http/listener.ts'
-import { loadModelLimits, loadPrices } from '../src/prices.ts'
+import { type Listener } from '../src/http/listener.ts'
 import { openStorage } from '../src/storage/open.ts'
 import type { Storage } from '../src/storage/storage.ts'
+import { createKey, cutGateway, listenFor, repliesOf } from './cut-gateway.ts'
 import {
   type CuttingUpstream,
   type Plan,
@@ -50,48 +42,15 @@ const credentialRefusals: string[] = []
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'pollux-cuts-'))
   storage = await openStorage({ engine: { kind: 'sqlite', path: join(dataDir, 'pollux.sqlite') }, dataDir })
-  await createKey()
+  await createKey(storage, keyString)
   upstream = await startCuttingUpstream()
-  gateway = {
-    keys: new KeyDirectory(storage.keys, storage),
-    upstream: new Upstream({ origin: upstream.origin, basePath: '', credential: CREDENTIAL }),
-    usage: storage.usage,
-    ledger: new Ledger({
-      port: storage.ledger,
-      hasPeers: storage.hasPeers,
-      onFailure: error => {
-        throw error
-      },
-    }),
-    journal: storage.journal,
-    prices: loadPrices(),
-    modelLimits: loadModelLimits(),
-    bodies: new ByteBudget(1024 * 1024),
-    openCalls: new OpenCalls(),
-    events: {
-      callRefused: () => {},
-      callSettled: () => {},
-      upstreamFailed: () => {},
-      upstreamCredentialRefused: ({ reason }) => void credentialRefusals.push(reason),
-      usageNotDurable: (_, cause) => {
-        throw cause
-      },
-    },
-    limits: { bodyBytesMax: 1024 * 1024, replyBytesMax: 1024 * 1024, drainMs: DRAIN_MS },
-  }
-  listener = await startListener({
-    host: '127.0.0.1',
-    port: 0,
-    trustedProxies: [],
-    allowedHosts: null,
-    handle: exchange => {
-      callIds.set(String(exchange.request.headers['user-agent']), exchange.requestId)
-      void serve(exchange, gateway)
-    },
-    onError: error => {
-      throw error
-    },
+  gateway = cutGateway(storage, {
+    upstreamOrigin: upstream.origin,
+    credential: CREDENTIAL,
+    drainMs: DRAIN_MS,
+    onCredentialRefused: reason => void credentialRefusals.push(reason),
   })
+  listener = await listenFor(gateway, callIds)
 })
 
 afterAll(async () => {
@@ -101,31 +60,6 @@ afterAll(async () => {
   await upstream.close()
   await rm(dataDir, { recursive: true, force: true })
 })
-
-async function createKey(): Promise<void> {
-  const audit = (): ReturnType<typeof systemEntry> =>
-    systemEntry({ methodName: 'test', resourceName: 'test', projectNumber: null })
-  const draft = { projectId: 'cuts-project', displayName: '', labels: {}, modelAliases: {} }
-  const { number: projectNumber } = await storage.projects.create(draft, audit(), null)
-  const unset = {
-    annotations: {},
-    restrictions: null,
-    expireTimeMs: null,
-    allowedModels: null,
-    allowedTools: null,
-  }
-  const key = {
-    uid: randomUUID(),
-    keyId: 'cuts',
-    digest: digestOf(keyString),
-    maskedKeyString: maskKeyString(keyString),
-  }
-  await storage.keys.create(
-    { ...key, ...unset, projectNumber, displayName: '', environment: null },
-    audit(),
-    null,
-  )
-}
 
 /** As Google streams: a running total in each chunk, the reason in the last; text beyond ASCII. */
 const CHUNKS = [
@@ -140,16 +74,7 @@ const CHUNKS = [
   },
 ].map(chunk => JSON.stringify(chunk))
 
-const BODIES: Readonly<Record<Form, readonly string[]>> = {
-  unary: [CHUNKS[1] ?? ''],
-  sse: CHUNKS.map(json => `data: ${json}\r\n\r\n`),
-  array: [`[${CHUNKS[0]}`, `,\r\n${CHUNKS[1]}`, ']'],
-}
-const REPLIES: Readonly<Record<Form, Buffer>> = {
-  unary: wholeReply(200, BODIES.unary.join('')),
-  sse: chunkedReply(BODIES.sse, 'text/event-stream'),
-  array: chunkedReply(BODIES.array, 'application/json; charset=UTF-8'),
-}
+const { bodies: BODIES, replies: REPLIES } = repliesOf(CHUNKS)
 const WHOLE_TOTAL = 12
 
 let names = 0

@@ -22,7 +22,13 @@ import {
   printTable,
 } from './command.ts'
 import { shownUsd } from './dollars.ts'
-import { type ProjectFlag, keyArgument, projectArgument } from './resource-arguments.ts'
+import {
+  type EtagFlag,
+  type ProjectFlag,
+  addEtagFlag,
+  keyArgument,
+  projectArgument,
+} from './resource-arguments.ts'
 
 export function addBudgetCommands(program: Command, session: Session): void {
   const budgets = program.command('budgets').description('cap what a key, a project or all may spend')
@@ -30,14 +36,6 @@ export function addBudgetCommands(program: Command, session: Session): void {
   addCommand(budgets, session, LIST)
   addCommand(budgets, session, ACKNOWLEDGE)
   addCommand(budgets, session, DELETE)
-}
-
-interface EtagFlag {
-  readonly etag?: string
-}
-
-function addEtagFlag(command: Command): void {
-  command.option('--etag <etag>', 'refuse when the budget was changed since it had this etag')
 }
 
 const SET: CommandRow<NameFlags & BudgetFlags & EtagFlag> = {
@@ -51,7 +49,7 @@ const SET: CommandRow<NameFlags & BudgetFlags & EtagFlag> = {
   addFlags(command) {
     addNameFlags(command)
     addBudgetFlags(command)
-    addEtagFlag(command)
+    addEtagFlag(command, 'budget')
   },
   async run(invocation) {
     const { flags, server } = invocation
@@ -99,7 +97,7 @@ const ACKNOWLEDGE: CommandRow<NameFlags & EtagFlag> = {
   examples: ['pollux budgets acknowledge --project default-project --period month'],
   addFlags(command) {
     addNameFlags(command)
-    addEtagFlag(command)
+    addEtagFlag(command, 'budget')
   },
   async run(invocation) {
     const { flags, server } = invocation
@@ -118,7 +116,7 @@ const DELETE: CommandRow<NameFlags & EtagFlag & { readonly yes?: boolean }> = {
   examples: ['pollux budgets delete --project default-project --period month --yes'],
   addFlags(command) {
     addNameFlags(command)
-    addEtagFlag(command)
+    addEtagFlag(command, 'budget')
     command.option('-y, --yes', 'do not ask')
   },
   async run(invocation) {

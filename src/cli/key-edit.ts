@@ -13,7 +13,15 @@ import {
 } from './key-flags.ts'
 import { keyDetails, newKeyText } from './key-view.ts'
 import { printable } from './printable.ts'
-import { type ProjectFlag, addProjectFlag, idOf, keyArgument, projectOf } from './resource-arguments.ts'
+import {
+  type EtagFlag,
+  type ProjectFlag,
+  addEtagFlag,
+  addProjectFlag,
+  idOf,
+  keyArgument,
+  projectOf,
+} from './resource-arguments.ts'
 
 export function addEditCommands(keys: Command, session: Session): void {
   addCommand(keys, session, CREATE)
@@ -53,7 +61,7 @@ const CREATE: CommandRow<ProjectFlag & KeyFlags & { readonly keyId?: string; rea
 }
 
 const UPDATE: CommandRow<
-  ProjectFlag & KeyFlags & ClearFlags & { readonly etag?: string; readonly checkExistingUsage?: boolean }
+  ProjectFlag & KeyFlags & ClearFlags & EtagFlag & { readonly checkExistingUsage?: boolean }
 > = {
   usage: 'update <key>',
   summary: 'change the fields that flags are given for, and no others',
@@ -65,9 +73,8 @@ const UPDATE: CommandRow<
     addProjectFlag(command)
     addKeyFlags(command)
     addClearFlags(command)
-    command
-      .option('--etag <etag>', 'refuse when the key was changed since it had this etag')
-      .option('--check-existing-usage', 'refuse when the key was used in the last 7 days')
+    addEtagFlag(command, 'key')
+    command.option('--check-existing-usage', 'refuse when the key was used in the last 7 days')
   },
   async run(invocation) {
     const { args, flags, server, io } = invocation

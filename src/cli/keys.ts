@@ -19,7 +19,15 @@ import type { KeyJson } from './key-flags.ts'
 import { TEST_KEY } from './key-test.ts'
 import { keyDetails, keysTable } from './key-view.ts'
 import { DAY_MS } from './moment.ts'
-import { type ProjectFlag, addProjectFlag, idOf, keyArgument, projectOf } from './resource-arguments.ts'
+import {
+  type EtagFlag,
+  type ProjectFlag,
+  addEtagFlag,
+  addProjectFlag,
+  idOf,
+  keyArgument,
+  projectOf,
+} from './resource-arguments.ts'
 
 const PAGE_SIZE = 300
 /** A key that was used within this time is not deleted by a slip: its id has to be typed. */
@@ -36,14 +44,6 @@ export function addKeyCommands(program: Command, session: Session): void {
   addCommand(keys, session, UNDELETE)
   addCommand(keys, session, LOOKUP)
   addCommand(keys, session, TEST_KEY)
-}
-
-interface EtagFlag {
-  readonly etag?: string
-}
-
-function addEtagFlag(command: Command): void {
-  command.option('--etag <etag>', 'refuse when the key was changed since it had this etag')
 }
 
 const LIST: CommandRow<ProjectFlag & { readonly showDeleted?: boolean }> = {
@@ -91,7 +91,7 @@ const DISABLE: CommandRow<ProjectFlag & EtagFlag> = {
   examples: ['pollux keys disable first-key'],
   addFlags(command) {
     addProjectFlag(command)
-    addEtagFlag(command)
+    addEtagFlag(command, 'key')
   },
   async run(invocation) {
     const input = { params: keyParams(invocation), body: etagBody(invocation.flags) }
@@ -132,7 +132,7 @@ const DELETE: CommandRow<
   examples: ['pollux keys delete first-key', 'pollux keys delete first-key --check-existing-usage --yes'],
   addFlags(command) {
     addProjectFlag(command)
-    addEtagFlag(command)
+    addEtagFlag(command, 'key')
     command
       .option('--check-existing-usage', 'refuse when the key was used in the last 7 days')
       .option('-y, --yes', 'do not ask')

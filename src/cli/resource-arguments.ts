@@ -14,6 +14,15 @@ export function addProjectFlag(command: Command): void {
   command.option('-p, --project <project>', `id or number of the project (default: ${DEFAULT_PROJECT_ID})`)
 }
 
+export interface EtagFlag {
+  readonly etag?: string
+}
+
+/** `what` names the resource: `key`. */
+export function addEtagFlag(command: Command, what: string): void {
+  command.option('--etag <etag>', `refuse when the ${what} was changed since it had this etag`)
+}
+
 /** `web` or `projects/web`. */
 export function projectArgument(text: string): string {
   return requireId(PROJECT_NAME.exec(text)?.[1] ?? text, 'project')

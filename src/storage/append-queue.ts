@@ -54,6 +54,15 @@ const RETRY_EVERY_MS = 250
 /** A commit that takes longer is an outage until it ends (MONEY.md rule 22). */
 const COMMIT_SLOW_MS = 2_000
 
+/** Adds what a call cost above what is posted for it, on every row of its path. */
+export function addOverrun(
+  overruns: Map<number, number>,
+  { ledger, costNanos, postedNanos }: UsageRecord,
+): void {
+  if (costNanos === null || costNanos <= postedNanos) return
+  for (const rowId of ledger) overruns.set(rowId, (overruns.get(rowId) ?? 0) + costNanos - postedNanos)
+}
+
 class Gathering {
   readonly blocks = new Map<string, string[]>()
   readonly callIds: string[] = []
@@ -70,15 +79,12 @@ class Gathering {
     this.done.promise.catch(() => {})
   }
 
-  add(block: string, encoded: string, { callId, ledger, costNanos, postedNanos }: UsageRecord): void {
+  add(block: string, encoded: string, record: UsageRecord): void {
     const records = this.blocks.get(block)
     if (records === undefined) this.blocks.set(block, [encoded])
     else records.push(encoded)
-    this.callIds.push(callId)
-    if (costNanos === null || costNanos <= postedNanos) return
-    for (const rowId of ledger) {
-      this.overruns.set(rowId, (this.overruns.get(rowId) ?? 0) + costNanos - postedNanos)
-    }
+    this.callIds.push(record.callId)
+    addOverrun(this.overruns, record)
   }
 
   /** Lets go of everything: whatever still refers to the gathering must not keep its calls in memory. */

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { CompiledQuery, sql } from 'kysely'
 import type { UsageRecord } from '../domain/usage.ts'
 import { NO_USAGE } from '../domain/usage.ts'
-import type { RowOverrun } from './append-queue.ts'
+import { type RowOverrun, addOverrun } from './append-queue.ts'
 import { changesOf } from './budget-row.ts'
 import type { Committer } from './commit.ts'
 import type { Engine, JsonColumn } from './engine.ts'
@@ -162,12 +162,7 @@ function postedByRow(records: readonly UsageRecord[]): ReadonlyMap<number, numbe
 
 function overrunsOf(records: readonly UsageRecord[]): readonly RowOverrun[] {
   const overruns = new Map<number, number>()
-  for (const { ledger, postedNanos, costNanos } of records) {
-    if (costNanos === null || costNanos <= postedNanos) continue
-    for (const rowId of ledger) {
-      overruns.set(rowId, (overruns.get(rowId) ?? 0) + costNanos - postedNanos)
-    }
-  }
+  for (const record of records) addOverrun(overruns, record)
   return Array.from(overruns, ([rowId, nanos]) => ({ rowId, nanos }))
 }
 
