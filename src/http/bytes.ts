@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { ApiError } from '../domain/error.ts'
+import { DirectRequest } from './direct-request.ts'
 
 /** Bytes of request bodies that one process holds at a time. What does not fit is refused, not queued. */
 export class ByteBudget {
@@ -59,6 +60,7 @@ export function readBody(
     const fail = (error: unknown): void => {
       isOver = true
       limits.budget.give(taken)
+      if (request instanceof DirectRequest) request.stopPouring()
       request.off('data', onData)
       request.pause()
       reject(error)
@@ -95,7 +97,9 @@ export function readBody(
       reject(error)
       return
     }
-    request.on('data', onData).on('end', onEnd).on('close', onClose)
+    request.on('close', onClose)
+    if (request instanceof DirectRequest && request.pourInto({ onData, onEnd })) return
+    request.on('data', onData).on('end', onEnd)
   })
 }
 

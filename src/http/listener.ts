@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream'
 import type { Cidr } from '../domain/address.ts'
 import { ApiError } from '../domain/error.ts'
 import { clientAddress } from './client-address.ts'
+import { DirectRequest } from './direct-request.ts'
 import { assertSingleHeaders } from './headers.ts'
 import { renderError, toApiError } from './render.ts'
 import { writeReply } from './reply.ts'
@@ -47,6 +48,7 @@ const HEADER_BYTES_MAX = 16 * 1024
 /** Opens the socket. Rejects with STATE_CONFLICT when the port is taken or may not be opened. */
 export async function startListener(options: ListenerOptions): Promise<Listener> {
   const server = createServer({
+    IncomingMessage: DirectRequest,
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,

@@ -27,6 +27,9 @@ export interface ReplySink {
   onDrain(listener: () => void): void
 }
 
+/** A text, and latin1 keeps every byte, leaves with its headers in a single write; a buffer in a second one. */
+const ONE_WRITE_BYTES_MAX = 64 * 1024
+
 /** For how long a client may take nothing of what is waiting for it before it counts as gone. */
 const STALL_MS = 60_000
 
@@ -42,6 +45,7 @@ export function writeReply(response: ServerResponse, reply: Reply, stallMs = STA
     reply.headers['content-length'] = body.length
     response.writeHead(reply.status, reply.headers)
     if (reply.close === true) endUnread(response, body)
+    else if (body.length <= ONE_WRITE_BYTES_MAX) response.end(body.toString('latin1'), 'latin1')
     else response.end(body)
     boundStall(response, stallMs)
     return
