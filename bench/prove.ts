@@ -7,11 +7,17 @@ interface Run {
   readonly command: readonly string[]
 }
 
+const STRYKER = 'node_modules/@stryker-mutator/core/bin/stryker.js'
+
 const RUNS: readonly Run[] = [
   { what: '20 races to a cap of $1.00, SQLite', command: ['bench/cap.ts', '20', 'sqlite'] },
   { what: '20 races to a cap of $1.00, PostgreSQL', command: ['bench/cap.ts', '20', 'postgres'] },
   { what: '500 kill -9 under load, SQLite', command: ['bench/kills.ts', '500', 'sqlite'] },
   { what: '500 kill -9 under load, PostgreSQL', command: ['bench/kills.ts', '500', 'postgres'] },
+  {
+    what: 'mutants of ledger, prices and restrictions',
+    command: [STRYKER, 'run', 'bench/mutation/stryker.json'],
+  },
   { what: 'usage records made durable', command: ['bench/storage.ts'] },
   { what: 'throughput against a bare Node proxy', command: ['bench/throughput.ts'] },
 ]
