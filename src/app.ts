@@ -74,6 +74,7 @@ export async function startApp(config: Config): Promise<App> {
       adminTokenDigest: config.adminToken === null ? null : digestOf(config.adminToken.reveal()),
       metrics: () => telemetry.metrics(),
       log: telemetry.log,
+      origins: () => originsOf(config),
     })
     onClose(() => control.close())
     const jobs = startJobs({ storage, log: telemetry.log, now: Date.now })
@@ -215,6 +216,14 @@ async function openListeners(wired: Wired): Promise<[Listener, ...Listener[]]> {
     await main.close(0)
     throw error
   }
+}
+
+/** The public name, and this machine's own on every port: audiences of what service accounts sign. */
+function originsOf({ publicOrigin, port, adminPort }: Config): readonly string[] {
+  const local = [port, adminPort].flatMap(port =>
+    port === null ? [] : ['127.0.0.1', 'localhost', '[::1]'].map(name => `http://${name}:${port}`),
+  )
+  return publicOrigin === null ? local : [new URL(publicOrigin).origin, ...local]
 }
 
 /** The public name, and this machine's own: the command line and health checks ask for that. */

@@ -11,7 +11,15 @@ import { openApiDocument } from '../src/contract/openapi.ts'
 import { ENDPOINTS, isManagementPath } from '../src/contract/table.ts'
 import { ApiError } from '../src/domain/error.ts'
 
-const READING_POSTS = new Set(['pollux.v1.keys.test', 'pollux.v1.keys.lookup', 'pollux.v1.ledger.verify'])
+const READING_POSTS = new Set([
+  'pollux.v1.keys.test',
+  'pollux.v1.keys.lookup',
+  'pollux.v1.ledger.verify',
+  'resourcemanager.v3.projects.getIamPolicy',
+  'resourcemanager.v3.projects.testIamPermissions',
+  'pollux.v1.organizations.getIamPolicy',
+  'pollux.v1.organizations.testIamPermissions',
+])
 
 describe('the contract table', () => {
   it('asks for exactly the permissions of test/permissions.txt', () => {

@@ -45,12 +45,14 @@ export async function startManagement(metrics: () => Promise<string> = METRICS):
   const storage = await openStorage({ engine: { kind: 'sqlite', path: databasePath }, dataDir })
   const logged: unknown[] = []
   let aheadMs = 0
+  let origin = ''
   const control = await createControl({
     storage,
     adminTokenDigest: digestOf(ADMIN_TOKEN),
     metrics,
     log: { info: () => {}, error: (fields, message) => void logged.push({ ...fields, message }) },
     now: () => Date.now() + aheadMs,
+    origins: () => [origin],
   })
   const server = createServer((request, response) => {
     noteFacts(request, { requestId: randomUUID(), clientAddress: '203.0.113.9' })
@@ -58,7 +60,7 @@ export async function startManagement(metrics: () => Promise<string> = METRICS):
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
-  const origin = `http://127.0.0.1:${port}`
+  origin = `http://127.0.0.1:${port}`
   return {
     origin,
     port,

@@ -202,7 +202,10 @@ describeOnBothEngines('tokens, operations and the audit trail', engine => {
 
   test('a replaced token is refused from then on', async () => {
     await storage.tokens.put({ name: 'admin', digest: 'first', role: 'owner' }, auditEntry())
-    expect(await storage.tokens.findByDigest('first')).toEqual({ subject: 'tokens/admin', role: 'owner' })
+    expect(await storage.tokens.findByDigest('first')).toEqual({
+      subject: 'tokens/admin',
+      grants: [{ role: 'roles/owner', project: null }],
+    })
     await storage.tokens.put({ name: 'admin', digest: 'second', role: 'owner' }, auditEntry())
     expect(await storage.tokens.findByDigest('first')).toBeNull()
     expect(await storage.tokens.findByDigest('second')).toMatchObject({ subject: 'tokens/admin' })

@@ -179,6 +179,7 @@ export const LEDGER_V1 = {
     method: 'GET',
     path: '/pollux/v1/budgets',
     permission: 'pollux.budgets.list',
+    resource: 'filtered',
     query: z.object({
       project: z.string().optional().meta({ description: 'Id or number. Absent: the organization.' }),
       key: z.string().optional().meta({ description: 'Id or uid of a key of the project.' }),

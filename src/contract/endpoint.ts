@@ -7,6 +7,12 @@ type ParamNames<Path extends string> = Path extends `${string}{${infer Name}}${i
   ? Name | ParamNames<Rest>
   : never
 
+/**
+ * `project`: the one that `{project}` names. `organization`: nothing less. `filtered`: whatever project the handler finds, so
+ * that who holds the permission in some project gets in, and the handler keeps to those.
+ */
+export type EndpointResource = 'organization' | 'project' | 'filtered'
+
 type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
 
 /** One endpoint of the management plane as data: routes, handlers' types, client and OpenAPI document follow from it. */
@@ -22,6 +28,8 @@ export interface Endpoint<
   /** google.api.http template: `{name}` is one segment, `:verb` a custom method (AIP-136). */
   readonly path: Path
   readonly permission: Permission | 'any authenticated'
+  /** On what the permission is asked; absent: as `resourceOf` reads from the path. */
+  readonly resource?: EndpointResource
   readonly query: Query
   /** null: the endpoint takes no body. Fields with `readOnly` in their meta are accepted and ignored. */
   readonly body: Body
@@ -77,6 +85,11 @@ const BODY_ERRORS = [
 /** Every reason an endpoint declares, each once. */
 export function declaredErrors({ body, errors }: Endpoint): readonly Reason[] {
   return [...new Set<Reason>([...COMMON_ERRORS, ...(body === null ? [] : BODY_ERRORS), ...errors])]
+}
+
+/** On what the endpoint's permission is asked. What names no project is asked of the organization unless it says otherwise. */
+export function resourceOf({ path, resource }: Endpoint): EndpointResource {
+  return resource ?? (path.includes('{project}') ? 'project' : 'organization')
 }
 
 /** Whether the endpoint is one of ours, where there is no foreign client whose habits must be tolerated. */

@@ -1,8 +1,10 @@
 import { APIKEYS_V2 } from './apikeys.v2.ts'
 import { KEY_BUDGETS_V1, LEDGER_V1, ORGANIZATION_BUDGETS_V1, PROJECT_BUDGETS_V1 } from './budgets.v1.ts'
 import type { Endpoint } from './endpoint.ts'
+import { ORGANIZATION_IAM_V1, PROJECT_IAM_V3 } from './iam.v3.ts'
 import { POLLUX_V1 } from './pollux.v1.ts'
 import { PROJECTS_V3 } from './projects.v3.ts'
+import { SERVICE_ACCOUNTS_V1 } from './service-accounts.v1.ts'
 
 /** Every endpoint of the management plane. What is not here is not served. */
 export const ENDPOINTS: readonly Endpoint[] = [
@@ -13,6 +15,9 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...Object.values(PROJECT_BUDGETS_V1),
   ...Object.values(KEY_BUDGETS_V1),
   ...Object.values(LEDGER_V1),
+  ...Object.values(PROJECT_IAM_V3),
+  ...Object.values(ORGANIZATION_IAM_V1),
+  ...Object.values(SERVICE_ACCOUNTS_V1),
 ]
 
 /** Whether a decoded path belongs to the management plane, served or not. Under /v1 only its operations do. */

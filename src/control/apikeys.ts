@@ -59,7 +59,7 @@ export function apikeysHandlers(context: KeysContext): Handlers<typeof APIKEYS_V
       const { key, operationName } = await undeleteKey(context, call, request)
       return keyOperationJson(operationName, keyV2Json(key))
     },
-    lookupKey: call => lookupKey(context, call.query.keyString),
-    getOperation: call => readOperation(storage, call.params.operation, ['akmf.']),
+    lookupKey: call => lookupKey(context, call, call.query.keyString),
+    getOperation: call => readOperation(storage, call, ['akmf.']),
   }
 }

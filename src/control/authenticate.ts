@@ -1,30 +1,32 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Endpoint } from '../contract/endpoint.ts'
 import { digestOf } from '../domain/digest.ts'
 import { ApiError } from '../domain/error.ts'
-import { type Principal, mayDo } from '../domain/permission.ts'
+import { isKeyString } from '../domain/keystring.ts'
+import { ORGANIZATION_OWNER, type Principal } from '../domain/permission.ts'
 import type { TokenStore } from '../storage/storage.ts'
+import { type CredentialSource, isJwt, principalOfJwt, principalOfToken } from './service-account-bearer.ts'
 
 /** Where the bearer of POLLUX_ADMIN_TOKEN appears in audit entries. */
-const ADMIN: Principal = { subject: 'tokens/admin', role: 'owner' }
+const ADMIN: Principal = { subject: 'tokens/admin', grants: ORGANIZATION_OWNER }
 
 const BEARER = /^Bearer +([A-Za-z0-9\-._~+/]+=*)$/i
 
-export interface TokenSource {
+export interface TokenSource extends CredentialSource {
   readonly tokens: TokenStore
   /** SHA-256 of the admin token, lower-case hexadecimal; null when none is configured. */
   readonly adminTokenDigest: string | null
 }
 
 /**
- * Who makes a management request, by its bearer token alone. Throws ACCESS_TOKEN_MISSING when there is none and
+ * Who makes a management request, by its bearer token alone: of the machine, of a service account, or signed by one. Throws ACCESS_TOKEN_MISSING when there is none and
  * ACCESS_TOKEN_INVALID when it is unknown; API keys, wherever they travel, authenticate nobody here.
  */
 export async function authenticate(
   request: { readonly headers: IncomingHttpHeaders; readonly url?: string | undefined },
-  { tokens, adminTokenDigest }: TokenSource,
+  source: TokenSource,
 ): Promise<Principal> {
+  const { tokens, adminTokenDigest } = source
   const { authorization } = request.headers
   if (authorization === undefined) throw missing(carriesApiKey(request))
   const token = BEARER.exec(authorization)?.[1]
@@ -42,7 +44,10 @@ export async function authenticate(
   }
   const digest = digestOf(token)
   if (adminTokenDigest !== null && isSame(digest, adminTokenDigest)) return ADMIN
-  const principal = await tokens.findByDigest(digest)
+  if (isJwt(token)) return await principalOfJwt(token, source)
+  const principal = isKeyString(token, 'token')
+    ? ((await tokens.findByDigest(digest)) ?? (await principalOfToken(digest, source)))
+    : null
   if (principal === null) {
     throw new ApiError(
       'ACCESS_TOKEN_INVALID',
@@ -50,16 +55,6 @@ export async function authenticate(
     )
   }
   return principal
-}
-
-/** Throws IAM_PERMISSION_DENIED unless the principal holds the endpoint's permission. */
-export function permit(principal: Principal, { permission }: Endpoint): void {
-  if (permission === 'any authenticated' || mayDo(principal, permission)) return
-  throw new ApiError(
-    'IAM_PERMISSION_DENIED',
-    `Permission '${permission}' denied. Ask an owner of the organization for a role that holds it.`,
-    { metadata: { permission } },
-  )
 }
 
 function isSame(digest: string, other: string): boolean {

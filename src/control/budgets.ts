@@ -13,7 +13,7 @@ import { parseMask } from '../domain/field-mask.ts'
 import { shownName } from '../domain/redaction.ts'
 import type { BudgetDraft, BudgetPatch, Storage, Target } from '../storage/storage.ts'
 import { auditEntry, budgetAuditState } from './audit.ts'
-import { permit } from './authenticate.ts'
+import { permit } from './authorize.ts'
 import { type BudgetJson, budgetJson, inOrder } from './budget-json.ts'
 import { type BudgetPlace, budgetName, budgetsAt, parentName, requirePlace } from './budget-places.ts'
 import type { AnyCall, ManagementCall } from './call.ts'
@@ -81,7 +81,7 @@ async function updateBudget(storage: Storage, call: BudgetCall<'updateBudget'>):
   const found = await findBudget(storage, change)
   if (found !== null) return await patchBudget(storage, call, { ...change, status: found })
   if (query.allowMissing !== true) throw budgetMissing(place, period)
-  permit(call.principal, PROJECT_BUDGETS_V1.createBudget)
+  permit(call.principal, PROJECT_BUDGETS_V1.createBudget, place.projectNumber)
   if (emptyToNull(body.etag) !== null) {
     throw new ApiError(
       'ETAG_MISMATCH',

@@ -14,10 +14,11 @@ import {
   parseExpireTime,
 } from '../domain/key-fields.ts'
 import { maskKeyString, mintKeyString } from '../domain/keystring.ts'
+import { mayDo } from '../domain/permission.ts'
 import { parseRestrictions } from '../domain/restriction.ts'
 import type { KeyDraft, KeyPatch, OperationDraft, Storage } from '../storage/storage.ts'
 import { auditEntry, keyAuditState } from './audit.ts'
-import type { AnyCall } from './call.ts'
+import type { AnyCall, CallFacts } from './call.ts'
 import { requireKey, requireProject } from './lookup.ts'
 import { emptyToNull, presentFields } from './parse.ts'
 import { keyName, keyParent } from './resource-names.ts'
@@ -182,10 +183,14 @@ export async function undeleteKey(
   return { key: await storage.keys.undelete(target, audit, operation), operationName: operation?.name ?? '' }
 }
 
-/** Where the key of a keyString is. Throws RESOURCE_NOT_FOUND when no key has this string. */
-export async function lookupKey({ storage }: KeysContext, keyString: string) {
+/** Where the key of a keyString is. Throws RESOURCE_NOT_FOUND when no key that the caller may look up has this string. */
+export async function lookupKey(
+  { storage }: KeysContext,
+  { principal }: Pick<CallFacts, 'principal'>,
+  keyString: string,
+) {
   const grant = await storage.keys.findByDigest(digestOf(keyString.trim()))
-  if (grant === null) {
+  if (grant === null || !mayDo(principal, 'apikeys.keys.lookup', grant.key.projectNumber)) {
     throw new ApiError(
       'RESOURCE_NOT_FOUND',
       'No key has this keyString: it was never issued here, or is purged.',

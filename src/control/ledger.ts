@@ -1,6 +1,7 @@
 /** The whole ledger: every budget there is, and whether its books are true. */
 import type { LEDGER_V1 } from '../contract/budgets.v1.ts'
 import { invalidField } from '../domain/error.ts'
+import { mayDo } from '../domain/permission.ts'
 import type { BudgetQuery, Storage } from '../storage/storage.ts'
 import { budgetJson, inOrder } from './budget-json.ts'
 import {
@@ -18,7 +19,9 @@ export function ledgerHandlers(storage: Storage): Handlers<typeof LEDGER_V1> {
   return {
     async searchBudgets(call) {
       const queries = await budgetQueries(storage, call.query, call)
-      const found = (await Promise.all(queries.map(query => storage.budgets.list(query)))).flat()
+      const all = (await Promise.all(queries.map(query => storage.budgets.list(query)))).flat()
+      const { principal } = call
+      const found = all.filter(({ projectNumber }) => mayDo(principal, 'pollux.budgets.list', projectNumber))
       const placeOf = placeFinder(storage)
       const budgets = await Promise.all(found.map(async status => budgetJson(status, await placeOf(status))))
       return { budgets: budgets.sort(inOrder) }

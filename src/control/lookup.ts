@@ -1,49 +1,28 @@
 /** Finding what a request names, and saying so in the way of the surface when it is not there. */
-import { isOwnSurface } from '../contract/endpoint.ts'
 import { ApiError, invalidField } from '../domain/error.ts'
 import type { Key } from '../domain/key.ts'
 import type { Project } from '../domain/project.ts'
 import { shownName } from '../domain/redaction.ts'
 import type { Storage } from '../storage/storage.ts'
+import { permitIn, projectMissing } from './authorize.ts'
 import type { CallFacts } from './call.ts'
 
 const PAGE_SIZE_DEFAULT = 50
 const PAGE_SIZE_MAX = 300
 
 /**
- * The project of a request, by id or number. Where there is none: RESOURCE_NOT_FOUND on our own surface; on Google's, whose
- * services do not tell a stranger which projects exist, CONSUMER_INVALID (API Keys) or IAM_PERMISSION_DENIED (projects).
+ * The project of a request, by id or number, in which its caller holds the permission of the endpoint. Throws as
+ * `projectMissing` and `permit` do.
  */
 export async function requireProject(
   storage: Storage,
   idOrNumber: string,
-  call: CallFacts,
+  { principal, endpoint }: CallFacts,
 ): Promise<Project> {
   const project = await storage.projects.find(idOrNumber)
-  if (project === null) throw projectMissing(idOrNumber, call)
+  if (project === null) throw projectMissing(idOrNumber, endpoint)
+  permitIn(principal, endpoint, { named: idOrNumber, number: project.number })
   return project
-}
-
-function projectMissing(idOrNumber: string, { endpoint }: CallFacts): ApiError {
-  const project = `projects/${shownName(idOrNumber)}`
-  if (isOwnSurface(endpoint)) {
-    return new ApiError(
-      'RESOURCE_NOT_FOUND',
-      `Project ${project} does not exist. List the projects to see all.`,
-    )
-  }
-  if (endpoint.path.startsWith('/v2/')) {
-    return new ApiError(
-      'CONSUMER_INVALID',
-      `Permission denied on resource project ${project}: it does not exist, or the caller has no access to it.`,
-      { metadata: { consumer: project, service: 'apikeys.googleapis.com' } },
-    )
-  }
-  return new ApiError(
-    'IAM_PERMISSION_DENIED',
-    `The caller does not have permission '${endpoint.permission}' on ${project}, or it does not exist.`,
-    { metadata: { permission: endpoint.permission, resource: project } },
-  )
 }
 
 /** The key of a request, by id or uid, with its project. Throws RESOURCE_NOT_FOUND, and as `requireProject` does. */

@@ -4,9 +4,11 @@ import type { ResponseOf } from '../contract/endpoint.ts'
 import type { PROJECTS_V3 } from '../contract/projects.v3.ts'
 import { ApiError } from '../domain/error.ts'
 import type { Key } from '../domain/key.ts'
+import { mayDo } from '../domain/permission.ts'
 import type { Project } from '../domain/project.ts'
 import { shownName } from '../domain/redaction.ts'
 import type { OperationDraft, Storage, StoredOperation } from '../storage/storage.ts'
+import type { CallFacts } from './call.ts'
 import { type KeyV2Json, keyV2Json, projectV3Json, timeJson } from './resource-names.ts'
 
 export type OperationJson = ResponseOf<typeof PROJECTS_V3.getOperation>
@@ -52,15 +54,19 @@ export function projectOperationJson({ name, verb }: OperationDraft, project: Pr
   }
 }
 
-/** Reads a kept operation; `prefixes` are the kinds that the surface serves. Throws RESOURCE_NOT_FOUND. */
+/**
+ * Reads a kept operation; `prefixes` are the kinds that the surface serves. Throws RESOURCE_NOT_FOUND, also for an operation
+ * in a project where the caller lacks the permission.
+ */
 export async function readOperation(
   storage: Storage,
-  id: string,
+  call: CallFacts & { readonly params: { readonly operation: string } },
   prefixes: readonly ('akmf.' | 'cp.')[],
 ): Promise<OperationJson> {
+  const id = call.params.operation
   const isServed = prefixes.some(prefix => id.startsWith(prefix))
   const operation = isServed ? await storage.operations.find(`operations/${id}`) : null
-  if (operation === null) {
+  if (operation === null || !maySee(call, operation)) {
     throw new ApiError(
       'RESOURCE_NOT_FOUND',
       `Operation '${shownName(id)}' does not exist here. Operations are kept for seven days.`,
@@ -73,6 +79,11 @@ function operationJson({ name, verb, resource }: StoredOperation): OperationJson
   return isKey(resource)
     ? keyOperationJson(name, keyV2Json(resource))
     : projectOperationJson({ name, verb }, resource)
+}
+
+function maySee({ principal, endpoint: { permission } }: CallFacts, { resource }: StoredOperation): boolean {
+  const project = isKey(resource) ? resource.projectNumber : resource.number
+  return permission !== 'any authenticated' && mayDo(principal, permission, project)
 }
 
 function isKey(resource: Key | Project): resource is Key {

@@ -1,6 +1,7 @@
 import { openApiDocument } from '../contract/openapi.ts'
 import type { POLLUX_V1 } from '../contract/pollux.v1.ts'
 import { ENDPOINTS } from '../contract/table.ts'
+import { projectsOf } from './authorize.ts'
 import type { Handlers } from './call.ts'
 import { testKey } from './key-test.ts'
 import {
@@ -107,7 +108,7 @@ function keyHandlers(context: KeysContext): Pick<Handlers<typeof POLLUX_V1>, Key
       const { key, project } = await requireKey(storage, call.params, call)
       return testKey(key, project, { ...call.body, nowMs: now() })
     },
-    lookupKey: call => lookupKey(context, call.body.keyString),
+    lookupKey: call => lookupKey(context, call, call.body.keyString),
   }
 }
 
@@ -128,7 +129,8 @@ function projectHandlers(context: KeysContext): Pick<Handlers<typeof POLLUX_V1>,
     },
     async listProjects(call) {
       const { showDeleted = false } = call.query
-      const page = await storage.projects.list({ showDeleted, ...pageRequest(call.query) })
+      const seen = projectsOf(call.principal, 'resourcemanager.projects.list')
+      const page = await storage.projects.list({ showDeleted, ...seen, ...pageRequest(call.query) })
       return { projects: page.items.map(projectJson), ...nextPageToken(page.nextCursor) }
     },
     getProject: async call => projectJson(await requireProject(storage, call.params.project, call)),

@@ -5,6 +5,7 @@ import type { PROJECTS_V3 } from '../contract/projects.v3.ts'
 import { ApiError, invalidField } from '../domain/error.ts'
 import { parseMask } from '../domain/field-mask.ts'
 import { parseModelAliases } from '../domain/model-alias.ts'
+import type { Principal } from '../domain/permission.ts'
 import {
   ORGANIZATION,
   type Project,
@@ -16,7 +17,8 @@ import { compileProjectQuery } from '../domain/project-query.ts'
 import { shownName } from '../domain/redaction.ts'
 import type { OperationDraft, Page, PageRequest, ProjectPatch, Storage } from '../storage/storage.ts'
 import { auditEntry, projectAuditState } from './audit.ts'
-import type { AnyCall, CallFacts, Handlers } from './call.ts'
+import { projectsOf } from './authorize.ts'
+import type { AnyCall, CallFacts, Handlers, ManagementCall } from './call.ts'
 import { nextPageToken, pageRequest, requireProject } from './lookup.ts'
 import { projectOperation, projectOperationJson, readOperation } from './operations.ts'
 import { emptyToNull, presentFields } from './parse.ts'
@@ -40,10 +42,19 @@ export async function createProject(
   if (projectId === undefined) throw invalidField('project.projectId', 'a project needs an id')
   assertProjectId(projectId)
   const { displayName = '', labels = {}, modelAliases = {} } = readFields(body, new Set(MUTABLE))
-  const draft = { projectId, displayName, labels, modelAliases }
+  const draft = { projectId, displayName, labels, modelAliases, ...creatorAsOwner(call.principal) }
   const changed = { resourceName: projectName(projectId), projectNumber: null, before: null }
-  const audit = auditEntry(call, { ...changed, after: projectAuditState(draft) })
+  const audit = auditEntry(call, {
+    ...changed,
+    after: { ...Object(projectAuditState(draft)), ...creatorAsOwner(call.principal) },
+  })
   return await storage.projects.create(draft, audit, operation)
+}
+
+/** Who makes a project without owning the organization becomes its owner, as at Google: or nobody could use it. */
+function creatorAsOwner({ subject, grants }: Principal): { readonly owner?: string } {
+  const isOwner = grants.some(({ role, project }) => role === 'roles/owner' && project === null)
+  return isOwner ? {} : { owner: subject }
 }
 
 export interface UpdateRequest {
@@ -107,10 +118,11 @@ export function projectsHandlers(storage: Storage): Handlers<typeof PROJECTS_V3>
     async listProjects(call) {
       assertParent(call.query.parent, call)
       const { showDeleted = false } = call.query
-      return projectPage(await storage.projects.list({ showDeleted, ...pageRequest(call.query) }))
+      const seen = projectsOf(call.principal, 'resourcemanager.projects.list')
+      return projectPage(await storage.projects.list({ showDeleted, ...seen, ...pageRequest(call.query) }))
     },
     async searchProjects(call) {
-      return projectPage(await searchProjects(storage, call.query.query ?? '', pageRequest(call.query)))
+      return projectPage(await searchProjects(storage, call, pageRequest(call.query)))
     },
     async updateProject(call) {
       const { params, query, body } = call
@@ -138,8 +150,8 @@ export function projectsHandlers(storage: Storage): Handlers<typeof PROJECTS_V3>
       const undeleted = await undeleteProject(storage, call, { project, etag: undefined, operation })
       return projectOperationJson(operation, undeleted)
     },
-    getOperation: call => readOperation(storage, call.params.operation, ['cp.']),
-    getOperationV1: call => readOperation(storage, call.params.operation, ['cp.', 'akmf.']),
+    getOperation: call => readOperation(storage, call, ['cp.']),
+    getOperationV1: call => readOperation(storage, call, ['cp.', 'akmf.']),
   }
 }
 
@@ -148,12 +160,18 @@ function projectPage(page: Page<Project>) {
 }
 
 /** Matching projects, deleted ones too. A page may hold fewer than asked for while there are more (AIP-158). */
-async function searchProjects(storage: Storage, query: string, page: PageRequest): Promise<Page<Project>> {
-  const matches = compileProjectQuery(query)
+async function searchProjects(
+  storage: Storage,
+  { principal, query }: ManagementCall<typeof PROJECTS_V3.searchProjects>,
+  page: PageRequest,
+): Promise<Page<Project>> {
+  const matches = compileProjectQuery(query.query ?? '')
+  const seen = projectsOf(principal, 'resourcemanager.projects.get')
   let { cursor } = page
   for (;;) {
     const { items, nextCursor } = await storage.projects.list({
       showDeleted: true,
+      ...seen,
       limit: page.limit,
       cursor,
     })

@@ -8,8 +8,10 @@ import {
   PROJECT_BUDGETS_V1,
 } from '../contract/budgets.v1.ts'
 import { type Endpoint, fastifyPaths, matchesTemplate } from '../contract/endpoint.ts'
+import { ORGANIZATION_IAM_V1, PROJECT_IAM_V3 } from '../contract/iam.v3.ts'
 import { POLLUX_V1 } from '../contract/pollux.v1.ts'
 import { PROJECTS_V3 } from '../contract/projects.v3.ts'
+import { SERVICE_ACCOUNTS_V1 } from '../contract/service-accounts.v1.ts'
 import { ENDPOINTS } from '../contract/table.ts'
 import { ApiError } from '../domain/error.ts'
 import type { Principal } from '../domain/permission.ts'
@@ -18,15 +20,18 @@ import { assertSingleHeaders } from '../http/headers.ts'
 import { renderError, toApiError } from '../http/render.ts'
 import type { Storage } from '../storage/storage.ts'
 import { apikeysHandlers } from './apikeys.ts'
-import { authenticate, permit } from './authenticate.ts'
+import { authenticate } from './authenticate.ts'
+import { authorize } from './authorize.ts'
 import { BODY_BYTES_MAX, decodeJson, fromFastify } from './body.ts'
 import { budgetHandlers } from './budgets.ts'
 import type { AnyCall, Handlers } from './call.ts'
+import { policyHandlers } from './iam.ts'
 import type { ControlLog } from './jobs.ts'
 import { ledgerHandlers } from './ledger.ts'
 import { parseBody, parseQuery } from './parse.ts'
 import { polluxHandlers } from './pollux.ts'
 import { projectsHandlers } from './projects.ts'
+import { serviceAccountHandlers } from './service-accounts.ts'
 
 export interface ControlDeps {
   readonly storage: Storage
@@ -37,6 +42,8 @@ export interface ControlDeps {
   readonly log: ControlLog
   /** Epoch ms; the default is the clock. */
   readonly now?: () => number
+  /** Where this Pollux is reached, e.g. `https://keys.example.com`: audiences of what service accounts sign. */
+  readonly origins?: () => readonly string[]
 }
 
 export interface Control {
@@ -46,12 +53,15 @@ export interface Control {
   close(): Promise<void>
 }
 
-/** Who makes a request, from the moment its token was verified. */
-type Principals = WeakMap<IncomingMessage, Principal>
+interface Principals {
+  /** Who makes a request, from the moment its token was verified. */
+  readonly of: WeakMap<IncomingMessage, Principal>
+  readonly projects: Storage['projects']
+}
 
 /** The management plane, ready to be handed requests. It opens no socket of its own. */
 export async function createControl(deps: ControlDeps): Promise<Control> {
-  const { storage, metrics, now = Date.now } = deps
+  const { storage, metrics, now = Date.now, origins = () => [] } = deps
   const answerError = (thrown: unknown, request: FastifyRequest, reply: FastifyReply): void => {
     sendError(deps.log, thrown, { request, reply })
   }
@@ -62,7 +72,7 @@ export async function createControl(deps: ControlDeps): Promise<Control> {
     exposeHeadRoutes: false,
     frameworkErrors: answerError,
   })
-  const principals: Principals = new WeakMap()
+  const principals: Principals = { of: new WeakMap(), projects: storage.projects }
   fastify.setErrorHandler(answerError)
   fastify.setNotFoundHandler(request => {
     throw unknownMethod(request)
@@ -79,7 +89,11 @@ export async function createControl(deps: ControlDeps): Promise<Control> {
   fastify.addHook('onRequest', async (request, reply) => {
     reply.headers(headersOf(request.raw))
     assertSingleHeaders(request.raw.rawHeaders)
-    principals.set(request.raw, await authenticate(request.raw, { tokens: storage.tokens, ...deps }))
+    const { tokens, serviceAccounts } = storage
+    principals.of.set(
+      request.raw,
+      await authenticate(request.raw, { tokens, serviceAccounts, ...deps, origins, now }),
+    )
     if (request.is404) throw unknownMethod(request)
   })
   const context = { storage, metrics, now }
@@ -91,6 +105,10 @@ export async function createControl(deps: ControlDeps): Promise<Control> {
   register(fastify, principals, { table: PROJECT_BUDGETS_V1, handlers: budgets })
   register(fastify, principals, { table: KEY_BUDGETS_V1, handlers: budgets })
   register(fastify, principals, { table: LEDGER_V1, handlers: ledgerHandlers(storage) })
+  const policies = policyHandlers(storage)
+  register(fastify, principals, { table: PROJECT_IAM_V3, handlers: policies })
+  register(fastify, principals, { table: ORGANIZATION_IAM_V1, handlers: policies })
+  register(fastify, principals, { table: SERVICE_ACCOUNTS_V1, handlers: serviceAccountHandlers(context) })
   await fastify.ready()
   return {
     handle: (request, response) => fastify.routing(request, response),
@@ -114,7 +132,11 @@ function register<Table extends Readonly<Record<string, Endpoint>>>(
         method: endpoint.method,
         url,
         onRequest: async (request, reply) => {
-          permit(principalOf(principals, request), endpoint)
+          const params = request.params as Readonly<Record<string, string>>
+          await authorize(
+            { principal: principalOf(principals, request), endpoint, params },
+            principals.projects,
+          )
           invitedBody(request, reply)
         },
         handler: async (request, reply) => {
@@ -146,7 +168,7 @@ function callOf(endpoint: Endpoint, principal: Principal, request: FastifyReques
 }
 
 function principalOf(principals: Principals, { raw }: FastifyRequest): Principal {
-  const principal = principals.get(raw)
+  const principal = principals.of.get(raw)
   if (principal === undefined) throw new Error('a route was reached without authentication')
   return principal
 }

@@ -96,6 +96,8 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     projects: caller.object('projects'),
     keys: keysAfterAppends(caller.object('keys'), queue),
     tokens: caller.object('tokens'),
+    iam: caller.object('iam'),
+    serviceAccounts: caller.object('serviceAccounts'),
     operations: caller.object('operations'),
     usage: usageOver(usage, queue),
     budgets: budgetsAfterAppends(caller.object('budgets'), queue),

@@ -8,6 +8,7 @@ import { ORGANIZATION } from '../domain/project.ts'
 import type { Committer } from './commit.ts'
 import { decodeCursor, pageOf } from './cursor.ts'
 import type { Engine } from './engine.ts'
+import { insertBinding } from './iam.ts'
 import type { Database, Db, ProjectTable } from './schema.ts'
 import type {
   OperationDraft,
@@ -82,6 +83,13 @@ export class Projects implements ProjectStore {
   async create(draft: ProjectDraft, audit: AuditEntry, operation: OperationDraft | null): Promise<Project> {
     return await this.#committer.commit({ audit, operation }, async (trx, nowMs) => {
       const resource = projectOf(await insertProject(trx, draft, nowMs))
+      if (draft.owner !== undefined) {
+        await insertBinding(
+          trx,
+          { project: resource.number, role: 'roles/owner', member: draft.owner },
+          nowMs,
+        )
+      }
       return {
         result: resource,
         changes: [{ kind: 'project', projectNumber: resource.number }],
@@ -96,11 +104,14 @@ export class Projects implements ProjectStore {
     return row === undefined ? null : projectOf(row)
   }
 
-  async list(query: { readonly showDeleted: boolean } & PageRequest): Promise<Page<Project>> {
+  async list(
+    query: { readonly showDeleted: boolean; readonly numbers?: readonly string[] } & PageRequest,
+  ): Promise<Page<Project>> {
     const scope = ['projects', String(query.showDeleted)]
     const after = decodeCursor(query.cursor, scope, ['string', 'string'])
     let rows = selectProjects(this.#engine.db)
     if (!query.showDeleted) rows = rows.where('delete_time', 'is', null)
+    if (query.numbers !== undefined) rows = rows.where('number', 'in', query.numbers)
     if (after !== null) {
       const [name = '', number = ''] = after.map(String)
       rows = rows.where(row => {

@@ -21,6 +21,11 @@ export interface Database {
   budget_period: BudgetPeriodTable
   allotment: AllotmentTable
   ledger_entry: LedgerEntryTable
+  iam_policy: IamPolicyTable
+  iam_binding: IamBindingTable
+  service_account: ServiceAccountTable
+  service_account_token: ServiceAccountTokenTable
+  service_account_key: ServiceAccountKeyTable
 }
 
 /** The database or a transaction in it. */
@@ -203,4 +208,55 @@ interface LedgerEntryTable {
   nanos: number
   node_id: string | null
   time: number
+}
+
+/** One row for each policy that was ever set. `resource`: `organizations/1` or `projects/415104041262`. */
+interface IamPolicyTable {
+  resource: string
+  etag: string
+  update_time: number
+}
+
+interface IamBindingTable {
+  resource: string
+  role: string
+  member: string
+}
+
+/** The row of a deleted account stays, so that its e-mail is never given again. */
+export interface ServiceAccountTable {
+  uid: string
+  project_number: string
+  email: string
+  display_name: string
+  description: string
+  etag: string
+  /** Tokens and keys; held at or below 20 by the statement that raises it. */
+  credentials: number
+  create_time: number
+  update_time: number
+  disabled_time: number | null
+  delete_time: number | null
+}
+
+export interface ServiceAccountTokenTable {
+  uid: string
+  account_uid: string
+  /** SHA-256 of the token. */
+  digest: string
+  display_name: string
+  masked_token: string
+  limits: string
+  create_time: number
+  expire_time: number
+  last_used_time: number | null
+}
+
+export interface ServiceAccountKeyTable {
+  key_id: string
+  account_uid: string
+  public_key: string
+  create_time: number
+  expire_time: number
+  last_used_time: number | null
 }

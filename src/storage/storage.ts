@@ -7,9 +7,10 @@ import type { AuditEntry } from '../domain/audit.ts'
 import type { Budget, BudgetPeriod, BudgetScope, BudgetStatus } from '../domain/budget.ts'
 import type { Key } from '../domain/key.ts'
 import type { Charge, OpenHold, Take, TakeAnswer } from '../domain/ledger.ts'
-import type { Principal, Role } from '../domain/permission.ts'
+import type { Principal } from '../domain/permission.ts'
 import type { ModelAlias, Project } from '../domain/project.ts'
 import type { UsageQuery, UsageRecord, UsageRow } from '../domain/usage.ts'
+import type { IamStore, ServiceAccountStore } from './access.ts'
 
 export interface Storage {
   /** Whether other nodes may use the same database. */
@@ -17,6 +18,8 @@ export interface Storage {
   readonly projects: ProjectStore
   readonly keys: KeyStore
   readonly tokens: TokenStore
+  readonly iam: IamStore
+  readonly serviceAccounts: ServiceAccountStore
   readonly operations: OperationStore
   readonly usage: UsageStore
   readonly budgets: BudgetStore
@@ -57,8 +60,10 @@ export interface ProjectStore {
   create(draft: ProjectDraft, audit: AuditEntry, operation: OperationDraft | null): Promise<Project>
   /** By id or number; deleted ones too until they are purged; null when there is none. */
   find(idOrNumber: string): Promise<Project | null>
-  /** Sorted by display name, then number. */
-  list(query: { readonly showDeleted: boolean } & PageRequest): Promise<Page<Project>>
+  /** Sorted by display name, then number. `numbers`: of these only. */
+  list(
+    query: { readonly showDeleted: boolean; readonly numbers?: readonly string[] } & PageRequest,
+  ): Promise<Page<Project>>
   /** RESOURCE_NOT_FOUND, STATE_CONFLICT when deleted, ETAG_MISMATCH when `etag` is given and is not the current one. */
   update(
     target: Target,
@@ -83,6 +88,8 @@ export interface ProjectDraft {
   readonly displayName: string
   readonly labels: Readonly<Record<string, string>>
   readonly modelAliases: Readonly<Record<string, ModelAlias>>
+  /** The member that becomes its owner, in the same transaction. */
+  readonly owner?: string
 }
 
 export type ProjectPatch = Partial<Pick<Project, 'displayName' | 'labels' | 'modelAliases'>>
@@ -161,7 +168,7 @@ export type KeyPatch = Partial<
 export interface TokenStore {
   /** Makes or replaces the token of this name; any earlier secret of it is refused from then on. */
   put(
-    draft: { readonly name: string; readonly digest: string; readonly role: Role },
+    draft: { readonly name: string; readonly digest: string; readonly role: 'owner' },
     audit: AuditEntry,
   ): Promise<void>
   findByDigest(digest: string): Promise<Principal | null>

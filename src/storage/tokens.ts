@@ -1,6 +1,6 @@
 /** Bearer tokens of the management API: their digests only. */
 import type { AuditEntry } from '../domain/audit.ts'
-import type { Principal, Role } from '../domain/permission.ts'
+import { ORGANIZATION_OWNER, type Principal } from '../domain/permission.ts'
 import type { Committer } from './commit.ts'
 import type { Engine } from './engine.ts'
 import type { TokenStore } from './storage.ts'
@@ -16,7 +16,7 @@ export class Tokens implements TokenStore {
 
   /** Putting what is there already changes nothing and leaves no audit entry, so every start may do it. */
   async put(
-    draft: { readonly name: string; readonly digest: string; readonly role: Role },
+    draft: { readonly name: string; readonly digest: string; readonly role: 'owner' },
     audit: AuditEntry,
   ): Promise<void> {
     await this.#committer.commitIfAny({ audit, operation: null }, async (trx, nowMs) => {
@@ -39,9 +39,10 @@ export class Tokens implements TokenStore {
   async findByDigest(digest: string): Promise<Principal | null> {
     const row = await this.#engine.db
       .selectFrom('token')
-      .select(['name', 'role'])
+      .select('name')
       .where('digest', '=', digest)
+      .where('role', '=', 'owner')
       .executeTakeFirst()
-    return row === undefined ? null : { subject: `tokens/${row.name}`, role: row.role as Role }
+    return row === undefined ? null : { subject: `tokens/${row.name}`, grants: ORGANIZATION_OWNER }
   }
 }

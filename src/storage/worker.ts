@@ -5,6 +5,7 @@ import type { Kysely } from 'kysely'
 import { sql } from 'kysely'
 import type { ApiError } from '../domain/error.ts'
 import type { UsageQuery } from '../domain/usage.ts'
+import type { IamStore, ServiceAccountStore } from './access.ts'
 import type { AppendMessage } from './append-queue.ts'
 import { AuditTrail } from './audit-trail.ts'
 import { Budgets } from './budgets.ts'
@@ -12,6 +13,7 @@ import { Committer } from './commit.ts'
 import type { Engine, EngineChoice } from './engine.ts'
 import { openEngine, openToInspect, placeOf } from './engine.ts'
 import { toApiError, toOpenError } from './failure.ts'
+import { Iam } from './iam.ts'
 import { Keys } from './keys.ts'
 import { Ledger } from './ledger.ts'
 import type { FolderLock } from './lock.ts'
@@ -24,6 +26,7 @@ import type { ErrorMessage, EventMessage } from './remote.ts'
 import { answerCalls, encodeError } from './remote.ts'
 import { Rollup } from './rollup.ts'
 import type { Database } from './schema.ts'
+import { ServiceAccounts } from './service-accounts.ts'
 import type {
   AuditStore,
   BudgetStore,
@@ -73,6 +76,8 @@ export interface StorageObjects {
   readonly projects: ProjectStore
   readonly keys: KeyStore
   readonly tokens: TokenStore
+  readonly iam: IamStore
+  readonly serviceAccounts: ServiceAccountStore
   readonly operations: OperationStore
   readonly audit: AuditStore
   readonly budgets: BudgetStore
@@ -180,6 +185,8 @@ async function serve(options: StorageThreadOptions): Promise<void> {
     projects: new Projects(engine, committer),
     keys: new Keys(engine, committer, rollup),
     tokens: new Tokens(engine, committer),
+    iam: new Iam(engine, committer),
+    serviceAccounts: new ServiceAccounts(engine, committer),
     operations: new Operations(engine),
     audit: new AuditTrail(engine),
     budgets: new Budgets(engine, committer, options.timeZone),
