@@ -46,13 +46,23 @@ export function keyArgument(
   return { project, key }
 }
 
+/** `deploy-robot`, its e-mail, or `serviceAccount:` and its e-mail. */
+export function accountArgument(text: string): string {
+  return requireId(text.replace(/^serviceAccount:/i, ''), 'service account')
+}
+
 /** The last segment of a resource name. */
 export function idOf(name: string): string {
   return name.slice(name.lastIndexOf('/') + 1)
 }
 
-function requireId(id: string, kind: 'project' | 'key'): string {
+const FORMS = {
+  project: 'projects/PROJECT',
+  key: 'projects/PROJECT/locations/global/keys/KEY',
+  'service account': 'ACCOUNT@PROJECT.iam.pollux.internal',
+} as const
+
+function requireId(id: string, kind: keyof typeof FORMS): string {
   if (id !== '' && !id.includes('/') && id !== '.' && id !== '..') return id
-  const form = kind === 'project' ? 'projects/PROJECT' : 'projects/PROJECT/locations/global/keys/KEY'
-  throw usageError(`This is neither the id of a ${kind} nor a name of the form ${form}.`)
+  throw usageError(`This is neither the id of a ${kind} nor a name of the form ${FORMS[kind]}.`)
 }

@@ -5,9 +5,12 @@ import { addBudgetCommands } from './budgets.ts'
 import { type CliIo, type CommandRow, type Session, addCommand, examplesText, printJson } from './command.ts'
 import { EXIT, reportOf, usageError } from './errors.ts'
 import { addKeyCommands } from './keys.ts'
+import { addIamCommands } from './iam.ts'
 import { addLedgerCommands } from './ledger.ts'
 import { printable, printableJson, printableLines } from './printable.ts'
 import { addProjectCommands } from './projects.ts'
+import { addServiceAccountCommands } from './service-accounts.ts'
+import { addTokenCommands } from './tokens.ts'
 import { USAGE } from './usage.ts'
 
 export type { CliIo } from './command.ts'
@@ -76,6 +79,9 @@ function createProgram(session: Session): Command {
   addKeyCommands(program, session)
   addBudgetCommands(program, session)
   addLedgerCommands(program, session)
+  addIamCommands(program, session)
+  addServiceAccountCommands(program, session)
+  addTokenCommands(program, session)
   addCommand(program, session, USAGE)
   addCommand(program, session, VERSION)
   for (const group of program.commands.filter(({ commands }) => commands.length > 0)) {
