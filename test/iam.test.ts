@@ -1,7 +1,6 @@
 /** Who may give which role to whom: policies over HTTP, and what people try who want more than they have. */
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Role } from '../src/domain/permission.ts'
 import { type Management, startManagement } from './management.ts'
 import { type Robot, grant, makeProject, makeRobot } from './principals.ts'
 
@@ -34,7 +33,7 @@ const reasonOf = ({ status, json }: Awaited<ReturnType<Robot['request']>>) => [
 const DENIED = [403, 'IAM_PERMISSION_DENIED']
 
 /** The policy of a resource with one binding more. */
-async function widened(resource: string, role: Role | string, member: string) {
+async function widened(resource: string, role: string, member: string) {
   const policy = await policyOf(resource)
   return { ...policy, bindings: [...(policy.bindings ?? []), { role, members: [member] }] }
 }
@@ -85,11 +84,12 @@ describe('a policy', () => {
         send({ etag, bindings: [{ role: 'roles/viewer', members: [member(index)] }] }),
       ),
     )
-    expect(raced.map(({ status }) => status).sort()).toEqual([200, ...Array(9).fill(409)])
+    expect(raced.filter(({ status }) => status === 200)).toHaveLength(1)
+    expect(raced.filter(({ status }) => status === 409)).toHaveLength(9)
     const blind = await Promise.all(
       Array.from({ length: 5 }, () => send({ bindings: [{ role: 'roles/viewer', members: [member(99)] }] })),
     )
-    expect(blind.map(({ status }) => status)).toEqual(Array(5).fill(200))
+    expect(blind.every(({ status }) => status === 200)).toBe(true)
   })
 
   it.each([

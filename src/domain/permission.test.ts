@@ -1,4 +1,14 @@
-import fc from 'fast-check'
+import {
+  type Arbitrary,
+  array,
+  assert,
+  constantFrom,
+  option,
+  property,
+  record,
+  uniqueArray,
+  tuple,
+} from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   type Grant,
@@ -18,16 +28,16 @@ import {
 } from './permission.ts'
 
 const PROJECTS = ['1', '2', '3']
-const place = fc.option(fc.constantFrom(...PROJECTS))
-const grant: fc.Arbitrary<Grant> = fc.record({ role: fc.constantFrom(...allRoles()), project: place })
-const permission = fc.constantFrom(...allPermissions())
-const limits: fc.Arbitrary<Limits> = fc.record({
-  permissions: fc.option(fc.uniqueArray(permission, { maxLength: 6 })),
+const place = option(constantFrom(...PROJECTS))
+const grant: Arbitrary<Grant> = record({ role: constantFrom(...allRoles()), project: place })
+const permission = constantFrom(...allPermissions())
+const limits: Arbitrary<Limits> = record({
+  permissions: option(uniqueArray(permission, { maxLength: 6 })),
   project: place,
 })
-const principal: fc.Arbitrary<Principal> = fc
-  .tuple(fc.array(grant, { maxLength: 4 }), fc.option(limits))
-  .map(([grants, limits]) => ({ subject: 'user:a@b.c', grants, ...(limits === null ? {} : { limits }) }))
+const principal: Arbitrary<Principal> = tuple(array(grant, { maxLength: 4 }), option(limits)).map(
+  ([grants, limits]) => ({ subject: 'user:a@b.c', grants, ...(limits === null ? {} : { limits }) }),
+)
 
 describe('roles', () => {
   it('an owner holds every permission', () => {
@@ -109,8 +119,8 @@ describe('a principal', () => {
   })
 
   it('may do somewhere exactly where it may do', () => {
-    fc.assert(
-      fc.property(principal, permission, (principal, permission) => {
+    assert(
+      property(principal, permission, (principal, permission) => {
         const where = whereMayDo(principal, permission)
         const allowed = PROJECTS.filter(project => mayDo(principal, permission, project))
         if (where === 'everywhere') expect(allowed).toEqual(PROJECTS)
@@ -121,28 +131,21 @@ describe('a principal', () => {
   })
 
   it('gains nothing by a limit, and a limit within another gains nothing over it', () => {
-    fc.assert(
-      fc.property(
-        principal,
-        limits,
-        limits,
-        permission,
-        place,
-        (anyone, inner, outer, permission, project) => {
-          const narrowed = mayDo({ ...anyone, limits: inner }, permission, project)
-          const { limits: _, ...unlimited } = anyone
-          if (narrowed) expect(mayDo(unlimited, permission, project)).toBe(true)
-          if (narrowed && isWithin(inner, outer)) {
-            expect(mayDo({ ...anyone, limits: outer }, permission, project)).toBe(true)
-          }
-        },
-      ),
+    assert(
+      property(principal, limits, limits, permission, place, (anyone, inner, outer, permission, project) => {
+        const narrowed = mayDo({ ...anyone, limits: inner }, permission, project)
+        const { limits: _, ...unlimited } = anyone
+        if (narrowed) expect(mayDo(unlimited, permission, project)).toBe(true)
+        if (narrowed && isWithin(inner, outer)) {
+          expect(mayDo({ ...anyone, limits: outer }, permission, project)).toBe(true)
+        }
+      }),
     )
   })
 
   it('holds all of a role only where a grant of it would add nothing', () => {
-    fc.assert(
-      fc.property(principal, grant, permission, place, (anyone, given, permission, project) => {
+    assert(
+      property(principal, grant, permission, place, (anyone, given, permission, project) => {
         if (!holdsAll(anyone, given)) return
         const more = { ...anyone, grants: [...anyone.grants, given] }
         expect(mayDo(more, permission, project)).toBe(mayDo(anyone, permission, project))

@@ -1,6 +1,6 @@
 /**
- * Strings that look like a credential: ours in both kinds, Google's keys and tokens (gemini-wire 1.3), what stands
- * behind `key=` in a URL, and the form in which Google's own errors name a key (gemini-wire 3.2).
+ * Strings that look like a credential: ours in both kinds, Google's keys and tokens (gemini-wire 1.3), JWTs, private keys (in
+ * JSON too, whose escapes stay whole), what stands behind `key=` in a URL, and the form in which Google's own errors name a key (gemini-wire 3.2).
  */
 const CREDENTIAL = new RegExp(
   [
@@ -8,13 +8,15 @@ const CREDENTIAL = new RegExp(
     'AIza[\\w-]{20,}',
     'AQ\\.[\\w-]{10,}',
     'ya29\\.[\\w.-]{10,}',
+    'eyJ[\\w-]{10,}\\.eyJ[\\w-]{10,}\\.[\\w-]{10,}',
+    '-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----(?:[\\w+/=\\s]|\\\\[nr])*',
     '(?<=[?&](?:key|access_token)=)[^&\\s"\\\\]+',
     '(?<=api_key:)[^\\s\'",}\\\\]+',
   ].join('|'),
   'g',
 )
 
-const PREFIXES = ['plx_', 'AIza', 'AQ.', 'ya29.'] as const
+const PREFIXES = ['plx_', 'AIza', 'AQ.', 'ya29.', 'eyJ', '-----BEGIN'] as const
 
 /** The text with everything that looks like a key or token replaced by its prefix and an ellipsis. */
 export function redactCredentials(text: string): string {
