@@ -5,6 +5,7 @@ import { type Config, proxyRanges } from './config.ts'
 import { prepareDataDir } from './data-dir.ts'
 import { digestOf } from './domain/digest.ts'
 import { ApiError } from './domain/error.ts'
+import type { Tier } from './domain/quota.ts'
 import type { Gateway } from './gateway/call.ts'
 import { checkGrant } from './gateway/authorize.ts'
 import { serve } from './gateway/handle.ts'
@@ -20,9 +21,12 @@ import { noteFacts } from './http/facts.ts'
 import { type Exchange, type Listener, startListener } from './http/listener.ts'
 import { writeReply } from './http/reply.ts'
 import { loadModelLimits, loadPrices } from './prices.ts'
+import { type Quota, openQuota } from './quota/open.ts'
 import { startSandbox } from './sandbox/server.ts'
 import { openStorage } from './storage/open.ts'
 import type { Change, Storage } from './storage/storage.ts'
+import { tieredKeys } from './tiered-keys.ts'
+import { loadTiers } from './tiers.ts'
 import { type Telemetry, createTelemetry } from './telemetry.ts'
 
 const MEBIBYTE = 1024 * 1024
@@ -66,11 +70,21 @@ export async function startApp(config: Config): Promise<App> {
     })
     onClose(() => storage.close())
     const upstream = await openUpstream(config, onClose)
-    const gateway = createGateway(storage, upstream, telemetry)
+    const quota = openQuota({
+      url: config.redisUrl?.reveal() ?? null,
+      timeZone: config.quotaTimeZone,
+      onOutage: error => telemetry.quotaStoreFailed(error),
+      onUnenforced: () => telemetry.quotaUnenforced(),
+    })
+    onClose(() => quota.close())
+    const tiers = loadTiers()
+    const gateway = createGateway({ storage, upstream, telemetry, quota, tiers })
     onClose(() => gateway.ledger.close())
     onClose(watchKeys(storage, gateway))
     const control = await createControl({
       storage,
+      quota,
+      tiers,
       adminTokenDigest: config.adminToken === null ? null : digestOf(config.adminToken.reveal()),
       metrics: () => telemetry.metrics(),
       log: telemetry.log,
@@ -113,9 +127,17 @@ async function openUpstream(
   return upstream
 }
 
-function createGateway(storage: Storage, upstream: Upstream, telemetry: Telemetry): Gateway {
+interface Parts {
+  readonly storage: Storage
+  readonly upstream: Upstream
+  readonly telemetry: Telemetry
+  readonly quota: Quota
+  readonly tiers: ReadonlyMap<string, Tier>
+}
+
+function createGateway({ storage, upstream, telemetry, quota, tiers }: Parts): Gateway {
   const gateway: Gateway = {
-    keys: new KeyDirectory(storage.keys, storage),
+    keys: new KeyDirectory(tieredKeys(storage.keys, tiers), storage),
     upstream,
     usage: storage.usage,
     ledger: new Ledger({
@@ -123,6 +145,7 @@ function createGateway(storage: Storage, upstream: Upstream, telemetry: Telemetr
       hasPeers: storage.hasPeers,
       onFailure: error => telemetry.ledgerFailed(error),
     }),
+    quota,
     journal: storage.journal,
     prices: loadPrices(),
     modelLimits: loadModelLimits(),

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { type Cidr, parseCidr } from './domain/address.ts'
+import { DEFAULT_TIME_ZONE } from './domain/period.ts'
 
 /** A value that does not print. `reveal()` is the only way to its text. */
 class Secret {
@@ -40,6 +41,10 @@ export interface Config {
   readonly trustedProxies: readonly string[]
   readonly dataDir: string
   readonly database: { readonly kind: 'sqlite' } | { readonly kind: 'postgres'; readonly url: Secret }
+  /** Rate counters that several processes share; null: each process counts for itself. */
+  readonly redisUrl: Secret | null
+  /** An IANA name: quotas per day reset at its midnight. */
+  readonly quotaTimeZone: string
   readonly upstream: UpstreamConfig
   readonly adminToken: Secret | null
   /** Null: kept in the data folder, made there at the first start. */
@@ -111,6 +116,8 @@ const VARIABLES = {
   ),
   POLLUX_DATA_DIR: text,
   POLLUX_DATABASE_URL: url(['postgres:', 'postgresql:']),
+  POLLUX_REDIS_URL: url(['redis:', 'rediss:']),
+  POLLUX_QUOTA_TIME_ZONE: text.refine(isTimeZone, 'must be an IANA name such as America/Los_Angeles'),
   POLLUX_GEMINI_BASE_URL: url(['http:', 'https:']),
   POLLUX_ADMIN_TOKEN: text.min(
     ADMIN_TOKEN_LENGTH_MIN,
@@ -159,6 +166,8 @@ export function readConfig(environment: Environment): Config {
       values.POLLUX_DATABASE_URL === undefined
         ? { kind: 'sqlite' }
         : { kind: 'postgres', url: new Secret(values.POLLUX_DATABASE_URL) },
+    redisUrl: values.POLLUX_REDIS_URL === undefined ? null : new Secret(values.POLLUX_REDIS_URL),
+    quotaTimeZone: values.POLLUX_QUOTA_TIME_ZONE ?? DEFAULT_TIME_ZONE,
     upstream:
       credential === undefined
         ? { kind: 'sandbox' }
@@ -235,6 +244,14 @@ function splitList(value: string): string[] {
     .split(',')
     .map(entry => entry.trim())
     .filter(entry => entry !== '')
+}
+
+function isTimeZone(value: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en-US', { timeZone: value }).resolvedOptions().timeZone !== ''
+  } catch {
+    return false
+  }
 }
 
 function isMasterKey(value: string): boolean {

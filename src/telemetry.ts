@@ -18,6 +18,9 @@ export interface Telemetry {
   storageFailed(error: ApiError): void
   /** Money that a call does not need any more could not be given back; it is tried again. */
   ledgerFailed(error: unknown): void
+  /** The counters of rate limits cannot be reached: calls are let through uncounted. Told once per outage. */
+  quotaStoreFailed(error: unknown): void
+  quotaUnenforced(): void
   /** A failure that was answered with 5xx outside a call. */
   requestFailed(error: ApiError, requestId: string): void
 }
@@ -57,6 +60,11 @@ export function createTelemetry(config: Pick<Config, 'logLevel'>): Telemetry {
   const usageLost = new Counter({
     name: 'pollux_usage_not_durable_total',
     help: 'Replies that were cut since their usage was not durable in time; it is posted later. Should stay 0.',
+    registers,
+  })
+  const unenforced = new Counter({
+    name: 'pollux_quota_unenforced_total',
+    help: 'Calls let through without their rate limits, since Redis did not answer in time. Should stay 0.',
     registers,
   })
   const gateway: GatewayEvents = {
@@ -105,6 +113,10 @@ export function createTelemetry(config: Pick<Config, 'logLevel'>): Telemetry {
     ledgerFailed(error) {
       log.error({ err: error }, 'ledger: free money could not be given back and will be tried again')
     },
+    quotaStoreFailed(error) {
+      log.error({ err: error }, 'Redis does not answer: rate limits are not enforced until it does')
+    },
+    quotaUnenforced: () => unenforced.inc(),
     requestFailed(error, requestId) {
       log.error({ requestId, err: error }, 'request failed')
     },

@@ -4,6 +4,7 @@ import { systemEntry } from '../src/domain/audit.ts'
 import { digestOf } from '../src/domain/digest.ts'
 import type { Key } from '../src/domain/key.ts'
 import { maskKeyString } from '../src/domain/keystring.ts'
+import { DEFAULT_TIME_ZONE } from '../src/domain/period.ts'
 import type { Gateway } from '../src/gateway/call.ts'
 import { serve } from '../src/gateway/handle.ts'
 import { KeyDirectory } from '../src/gateway/key-directory.ts'
@@ -13,6 +14,7 @@ import { Upstream } from '../src/gateway/upstream.ts'
 import { ByteBudget } from '../src/http/bytes.ts'
 import { type Listener, startListener } from '../src/http/listener.ts'
 import { loadModelLimits, loadPrices } from '../src/prices.ts'
+import { MemoryQuota } from '../src/quota/memory.ts'
 import type { Storage } from '../src/storage/storage.ts'
 import { chunkedReply, wholeReply } from './cutting-upstream.ts'
 import type { Form } from './traffic.ts'
@@ -37,6 +39,7 @@ export function cutGateway(
     upstream: new Upstream({ origin, basePath: '', credential }),
     usage: storage.usage,
     ledger: new Ledger({ port: storage.ledger, hasPeers: storage.hasPeers, onFailure: fail }),
+    quota: new MemoryQuota(DEFAULT_TIME_ZONE),
     journal: storage.journal,
     prices: loadPrices(),
     modelLimits: loadModelLimits(),

@@ -9,8 +9,11 @@ import { type Client, createClient } from '../src/contract/client.ts'
 import { createControl } from '../src/control/server.ts'
 import { digestOf } from '../src/domain/digest.ts'
 import { noteFacts } from '../src/http/facts.ts'
+import { DEFAULT_TIME_ZONE } from '../src/domain/period.ts'
+import { MemoryQuota } from '../src/quota/memory.ts'
 import { openStorage } from '../src/storage/open.ts'
 import type { Storage } from '../src/storage/storage.ts'
+import { loadTiers } from '../src/tiers.ts'
 
 export const ADMIN_TOKEN = 'admin-token-of-the-test-suites-0123456789'
 
@@ -48,6 +51,8 @@ export async function startManagement(metrics: () => Promise<string> = METRICS):
   let origin = ''
   const control = await createControl({
     storage,
+    quota: new MemoryQuota(DEFAULT_TIME_ZONE),
+    tiers: loadTiers(),
     adminTokenDigest: digestOf(ADMIN_TOKEN),
     metrics,
     log: { info: () => {}, error: (fields, message) => void logged.push({ ...fields, message }) },

@@ -11,6 +11,7 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
   domain: [],
   contract: ['domain'],
   storage: ['domain'],
+  quota: ['domain'],
   http: ['domain'],
   gateway: ['domain', 'http'],
   control: ['domain', 'contract', 'http', 'storage'],

@@ -29,11 +29,13 @@ interface ProjectFlags {
   readonly displayName?: string
   readonly labels?: Readonly<Record<string, string>>
   readonly modelAlias?: Readonly<Record<string, ModelAlias>>
+  readonly tier?: string
 }
 
 interface ClearFlags {
   readonly clearLabels?: boolean
   readonly clearModelAliases?: boolean
+  readonly clearTier?: boolean
 }
 
 export function addProjectCommands(program: Command, session: Session): void {
@@ -116,6 +118,7 @@ const UPDATE: CommandRow<ProjectFlags & ClearFlags & { readonly etag?: string }>
     command
       .addOption(new Option('--clear-labels', 'no labels').conflicts('labels'))
       .addOption(new Option('--clear-model-aliases', 'no aliases').conflicts('modelAlias'))
+      .addOption(new Option('--clear-tier', 'no tier: no limits but its own').conflicts('tier'))
     addEtagFlag(command)
   },
   async run(invocation) {
@@ -125,6 +128,7 @@ const UPDATE: CommandRow<ProjectFlags & ClearFlags & { readonly etag?: string }>
       ...projectInput(flags),
       ...(flags.clearLabels ? { labels: {} } : {}),
       ...(flags.clearModelAliases ? { modelAliases: {} } : {}),
+      ...(flags.clearTier ? { tier: '' } : {}),
     }
     const updateMask = Object.keys(fields).join(',')
     if (updateMask === '') {
@@ -184,6 +188,7 @@ function addProjectFields(command: Command): void {
     .option('--display-name <name>', 'a name for people, 4 to 30 characters')
     .option('--labels <pairs>', 'NAME=VALUE,...', pairs)
     .option('--model-alias <pairs>', 'ALIAS=MODEL[@VERSION],...: another name for a model', modelAliases)
+    .option('--tier <tier>', 'the tier whose limits it has (`pollux tiers list`)')
 }
 
 function addEtagFlag(command: Command): void {
@@ -194,11 +199,12 @@ function projectParams({ args }: Pick<Invocation<unknown>, 'args'>): { readonly 
   return { project: projectArgument(args[0] ?? '') }
 }
 
-function projectInput({ displayName, labels, modelAlias }: ProjectFlags): ProjectInput {
+function projectInput({ displayName, labels, modelAlias, tier }: ProjectFlags): ProjectInput {
   return {
     ...(displayName === undefined ? {} : { displayName }),
     ...(labels === undefined ? {} : { labels: { ...labels } }),
     ...(modelAlias === undefined ? {} : { modelAliases: { ...modelAlias } }),
+    ...(tier === undefined ? {} : { tier }),
   }
 }
 
@@ -213,6 +219,7 @@ function printProject(invocation: Invocation<unknown>, project: ProjectJson): vo
     ['Name', project.displayName ?? ''],
     ['Number', idOf(project.name)],
     ['State', project.state],
+    ['Tier', project.tier ?? ''],
     ['Parent', project.parent],
     ['Created', shownTime(invocation, project.createTime)],
     ['Updated', shownTime(invocation, project.updateTime)],

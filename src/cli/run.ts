@@ -11,6 +11,8 @@ import { printable, printableJson, printableLines } from './printable.ts'
 import { addProjectCommands } from './projects.ts'
 import { addServiceAccountCommands } from './service-accounts.ts'
 import { addTokenCommands } from './tokens.ts'
+import { addQuotaCommands } from './quotas.ts'
+import { addTierCommands } from './tiers.ts'
 import { USAGE } from './usage.ts'
 
 export type { CliIo } from './command.ts'
@@ -78,6 +80,8 @@ function createProgram(session: Session): Command {
   addProjectCommands(program, session)
   addKeyCommands(program, session)
   addBudgetCommands(program, session)
+  addQuotaCommands(program, session)
+  addTierCommands(program, session)
   addLedgerCommands(program, session)
   addIamCommands(program, session)
   addServiceAccountCommands(program, session)

@@ -35,6 +35,10 @@ export const PolluxProject = ProjectV3.extend({
   modelAliases: z
     .record(z.string(), z.object({ model: z.string(), apiVersion: z.enum(API_VERSIONS).optional() }))
     .optional(),
+  tier: z
+    .string()
+    .optional()
+    .meta({ description: 'The id of its tier. Absent or empty: none, so no limits but its own.' }),
 }).meta({ id: 'Project' })
 
 const KeyInput = PolluxKey.partial().meta({ id: 'KeyInput' })
@@ -286,7 +290,7 @@ const PROJECT_ENDPOINTS = {
     response: PolluxProject,
     errors: ['RESOURCE_NOT_FOUND', 'MASK_INVALID', 'ETAG_MISMATCH', 'STATE_CONFLICT'],
     audit: `${PROJECT_METHOD}.UpdateProject`,
-    summary: 'Changes displayName, labels or modelAliases.',
+    summary: 'Changes displayName, labels, modelAliases or tier.',
   }),
   deleteProject: endpoint({
     id: 'pollux.v1.projects.delete',

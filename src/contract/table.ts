@@ -5,6 +5,7 @@ import { ORGANIZATION_IAM_V1, PROJECT_IAM_V3 } from './iam.v3.ts'
 import { POLLUX_V1 } from './pollux.v1.ts'
 import { PROJECTS_V3 } from './projects.v3.ts'
 import { SERVICE_ACCOUNTS_V1 } from './service-accounts.v1.ts'
+import { KEY_QUOTAS_V1, PROJECT_QUOTAS_V1, QUOTAS_V1, TIERS_V1 } from './quotas.v1.ts'
 
 /** Every endpoint of the management plane. What is not here is not served. */
 export const ENDPOINTS: readonly Endpoint[] = [
@@ -18,6 +19,10 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...Object.values(PROJECT_IAM_V3),
   ...Object.values(ORGANIZATION_IAM_V1),
   ...Object.values(SERVICE_ACCOUNTS_V1),
+  ...Object.values(PROJECT_QUOTAS_V1),
+  ...Object.values(KEY_QUOTAS_V1),
+  ...Object.values(QUOTAS_V1),
+  ...Object.values(TIERS_V1),
 ]
 
 /** Whether a decoded path belongs to the management plane, served or not. Under /v1 only its operations do. */

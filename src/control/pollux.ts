@@ -23,11 +23,13 @@ import {
   updateProject,
 } from './projects.ts'
 import { keyJson, projectJson } from './resource-names.ts'
+import { type ShippedTiers, requireTier } from './tiers.ts'
 import { usageReport } from './usage.ts'
 
 export interface PolluxContext extends KeysContext {
   /** The exposition text for Prometheus. */
   readonly metrics: () => Promise<string>
+  readonly tiers: ShippedTiers
 }
 
 const API_VERSION = '1'
@@ -121,10 +123,11 @@ type ProjectMethods =
   | 'undeleteProject'
   | 'getUsage'
 
-function projectHandlers(context: KeysContext): Pick<Handlers<typeof POLLUX_V1>, ProjectMethods> {
+function projectHandlers(context: PolluxContext): Pick<Handlers<typeof POLLUX_V1>, ProjectMethods> {
   const { storage } = context
   return {
     async createProject(call) {
+      await assertTier(context, call.body.tier)
       return projectJson(await createProject(storage, call, { body: call.body, operation: null }))
     },
     async listProjects(call) {
@@ -136,6 +139,7 @@ function projectHandlers(context: KeysContext): Pick<Handlers<typeof POLLUX_V1>,
     getProject: async call => projectJson(await requireProject(storage, call.params.project, call)),
     async updateProject(call) {
       const { params, query, body } = call
+      await assertTier(context, body.tier)
       const mask = { updateMask: query.updateMask, mutable: PROJECT_MUTABLE }
       const request = { project: params.project, ...mask, body, operation: null }
       return projectJson(await updateProject(storage, call, request))
@@ -154,4 +158,9 @@ function projectHandlers(context: KeysContext): Pick<Handlers<typeof POLLUX_V1>,
     },
     getUsage: call => usageReport(context, call),
   }
+}
+
+/** RESOURCE_NOT_FOUND where a request names a tier that does not exist. */
+async function assertTier({ storage, tiers }: PolluxContext, tier: string | undefined): Promise<void> {
+  if (tier !== undefined && tier !== '') await requireTier(storage, tiers, tier)
 }

@@ -25,7 +25,7 @@ import { emptyToNull, presentFields } from './parse.ts'
 import { projectName, projectV3Json } from './resource-names.ts'
 
 const MUTABLE_V3 = ['displayName', 'labels'] as const
-export const MUTABLE = [...MUTABLE_V3, 'modelAliases'] as const
+export const MUTABLE = [...MUTABLE_V3, 'modelAliases', 'tier'] as const
 
 type MutableField = (typeof MUTABLE)[number]
 type ProjectBody = BodyOf<typeof POLLUX_V1.createProject>
@@ -41,8 +41,8 @@ export async function createProject(
   const { projectId } = body
   if (projectId === undefined) throw invalidField('project.projectId', 'a project needs an id')
   assertProjectId(projectId)
-  const { displayName = '', labels = {}, modelAliases = {} } = readFields(body, new Set(MUTABLE))
-  const draft = { projectId, displayName, labels, modelAliases, ...creatorAsOwner(call.principal) }
+  const { displayName = '', labels = {}, modelAliases = {}, tier = null } = readFields(body, new Set(MUTABLE))
+  const draft = { projectId, displayName, labels, modelAliases, tier, ...creatorAsOwner(call.principal) }
   const changed = { resourceName: projectName(projectId), projectNumber: null, before: null }
   const audit = auditEntry(call, {
     ...changed,
@@ -203,5 +203,6 @@ function readFields(body: ProjectBody, fields: ReadonlySet<MutableField>): Proje
     ...(fields.has('displayName') ? { displayName } : {}),
     ...(fields.has('labels') ? { labels } : {}),
     ...(fields.has('modelAliases') ? { modelAliases: parseModelAliases(modelAliases) } : {}),
+    ...(fields.has('tier') ? { tier: emptyToNull(body.tier) } : {}),
   }
 }

@@ -80,10 +80,11 @@ export function projectV3Json(project: Project): ProjectV3Json {
 
 /** The Project of /pollux/v1. */
 export function projectJson(project: Project): ProjectJson {
-  const { modelAliases } = project
+  const { modelAliases, tier } = project
   return {
     ...projectV3Json(project),
     ...(Object.keys(modelAliases).length === 0 ? {} : { modelAliases: { ...modelAliases } }),
+    ...(tier === null ? {} : { tier }),
   }
 }
 

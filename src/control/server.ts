@@ -12,6 +12,7 @@ import { ORGANIZATION_IAM_V1, PROJECT_IAM_V3 } from '../contract/iam.v3.ts'
 import { POLLUX_V1 } from '../contract/pollux.v1.ts'
 import { PROJECTS_V3 } from '../contract/projects.v3.ts'
 import { SERVICE_ACCOUNTS_V1 } from '../contract/service-accounts.v1.ts'
+import { KEY_QUOTAS_V1, PROJECT_QUOTAS_V1, QUOTAS_V1, TIERS_V1 } from '../contract/quotas.v1.ts'
 import { ENDPOINTS } from '../contract/table.ts'
 import { ApiError } from '../domain/error.ts'
 import type { Principal } from '../domain/permission.ts'
@@ -32,9 +33,13 @@ import { parseBody, parseQuery } from './parse.ts'
 import { polluxHandlers } from './pollux.ts'
 import { projectsHandlers } from './projects.ts'
 import { serviceAccountHandlers } from './service-accounts.ts'
+import { type QuotaReader, keyQuotaHandlers, projectQuotaHandlers, quotaHandlers } from './quotas.ts'
+import { type ShippedTiers, tierHandlers } from './tiers.ts'
 
 export interface ControlDeps {
   readonly storage: Storage
+  readonly quota: QuotaReader
+  readonly tiers: ShippedTiers
   /** SHA-256 of POLLUX_ADMIN_TOKEN, lower-case hexadecimal; null when there is none. */
   readonly adminTokenDigest: string | null
   /** The exposition text for Prometheus. */
@@ -61,7 +66,7 @@ interface Principals {
 
 /** The management plane, ready to be handed requests. It opens no socket of its own. */
 export async function createControl(deps: ControlDeps): Promise<Control> {
-  const { storage, metrics, now = Date.now, origins = () => [] } = deps
+  const { storage, quota, tiers, metrics, now = Date.now, origins = () => [] } = deps
   const answerError = (thrown: unknown, request: FastifyRequest, reply: FastifyReply): void => {
     sendError(deps.log, thrown, { request, reply })
   }
@@ -96,7 +101,7 @@ export async function createControl(deps: ControlDeps): Promise<Control> {
     )
     if (request.is404) throw unknownMethod(request)
   })
-  const context = { storage, metrics, now }
+  const context = { storage, quota, tiers, metrics, now }
   register(fastify, principals, { table: APIKEYS_V2, handlers: apikeysHandlers(context) })
   register(fastify, principals, { table: PROJECTS_V3, handlers: projectsHandlers(storage) })
   register(fastify, principals, { table: POLLUX_V1, handlers: polluxHandlers(context) })
@@ -109,6 +114,10 @@ export async function createControl(deps: ControlDeps): Promise<Control> {
   register(fastify, principals, { table: PROJECT_IAM_V3, handlers: policies })
   register(fastify, principals, { table: ORGANIZATION_IAM_V1, handlers: policies })
   register(fastify, principals, { table: SERVICE_ACCOUNTS_V1, handlers: serviceAccountHandlers(context) })
+  register(fastify, principals, { table: PROJECT_QUOTAS_V1, handlers: projectQuotaHandlers(context) })
+  register(fastify, principals, { table: KEY_QUOTAS_V1, handlers: keyQuotaHandlers(context) })
+  register(fastify, principals, { table: QUOTAS_V1, handlers: quotaHandlers(context) })
+  register(fastify, principals, { table: TIERS_V1, handlers: tierHandlers(storage, tiers) })
   await fastify.ready()
   return {
     handle: (request, response) => fastify.routing(request, response),

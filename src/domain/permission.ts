@@ -104,6 +104,11 @@ const HOLDERS = {
   'pollux.budgets.list': READ_MONEY,
   'pollux.budgets.update': [BILLING],
   'pollux.ledger.verify': [AUDITOR, BILLING],
+  'pollux.quotas.get': READ_MONEY,
+  'pollux.quotas.update': [EDITOR, BILLING],
+  'pollux.tiers.delete': [BILLING],
+  'pollux.tiers.get': READ_MONEY,
+  'pollux.tiers.update': [BILLING],
   'pollux.usage.get': READ_MONEY,
   'pollux.metrics.get': [AUDITOR, 'roles/monitoring.viewer'],
 } as const satisfies Readonly<Record<string, readonly Exclude<Role, 'roles/owner'>[]>>

@@ -13,6 +13,7 @@ const project: Project = {
   updateTimeMs: 0,
   deleteTimeMs: null,
   modelAliases: {},
+  tier: null,
 }
 
 describe('a search query', () => {

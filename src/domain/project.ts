@@ -20,6 +20,8 @@ export interface Project {
   readonly deleteTimeMs: number | null
   /** Other names for models: alias -> target. */
   readonly modelAliases: Readonly<Record<string, ModelAlias>>
+  /** The id of its tier; null: none, and no rate limits but its own. */
+  readonly tier: string | null
 }
 
 /** Where an alias leads: a model id, and an API version if the target is not served under the one that was asked. */

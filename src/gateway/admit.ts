@@ -1,20 +1,25 @@
 import type { Budget } from '../domain/budget.ts'
 import { ApiError } from '../domain/error.ts'
 import type { OpenHold } from '../domain/ledger.ts'
+import type { QuotaAllocation } from '../domain/quota.ts'
 import { checkGrant } from './authorize.ts'
 import { BoundedAsk, boundsOf, clampRuleOf, defaultLimit, unpriced } from './bounds.ts'
 import type { Admission, Call, Gateway, Grant, Hold, KeyEntry } from './call.ts'
 import { usableEntry } from './identify.ts'
 import type { HeldMoney } from './ledger.ts'
 import { withOutputLimit } from './output-limit.ts'
+import { allocateQuota, returnQuota } from './quota.ts'
 
-type Ports = Pick<Gateway, 'keys' | 'usage' | 'ledger' | 'journal' | 'prices' | 'modelLimits'>
+type Ports = Pick<
+  Gateway,
+  'keys' | 'usage' | 'ledger' | 'quota' | 'journal' | 'prices' | 'modelLimits' | 'upstream'
+>
 
 /**
  * Whether there is room for the call. The last step before anything is sent: a key that was revoked or restricted
- * while its body came in is refused here, and the call's worst case is held on every budget of its path (MONEY.md rule
- * 10). Throws or rejects with what identify and authorize throw, with the refusals of budgets (402, 429, 400), and with
- * STORAGE_UNAVAILABLE (503) while usage cannot be made durable. A promise only where there is something to wait for.
+ * while its body came in is refused here, its rate limits are charged, and the call's worst case is held on every budget of
+ * its path (MONEY.md rule 10). Throws or rejects with what identify and authorize throw, with RATE_LIMIT_EXCEEDED (429),
+ * with the refusals of budgets (402, 429, 400), and with STORAGE_UNAVAILABLE (503) while usage cannot be made durable. A promise only where there is something to wait for.
  */
 export function admit(grant: Grant, call: Call, io: Ports): Admission | Promise<Admission> {
   if (!io.usage.isFlowing()) {
@@ -25,11 +30,11 @@ export function admit(grant: Grant, call: Call, io: Ports): Admission | Promise<
   }
   const { caller } = grant
   const { expireTimeMs } = caller.entry.key
-  if (expireTimeMs === null && io.keys.isCurrent(caller.version)) return hold(grant, call, io)
+  if (expireTimeMs === null && io.keys.isCurrent(caller.version)) return enter(grant, call, io)
   const found = usableEntry(caller.digest, io.keys)
   return found instanceof Promise
-    ? found.then(entry => hold(withEntry(entry, grant, call), call, io))
-    : hold(withEntry(found, grant, call), call, io)
+    ? found.then(entry => enter(withEntry(entry, grant, call), call, io))
+    : enter(withEntry(found, grant, call), call, io)
 }
 
 /** The grant by the rules as they are now. Throws the refusals of authorize. */
@@ -39,12 +44,66 @@ function withEntry(entry: KeyEntry, grant: Grant, call: Call): Grant {
   return { ...grant, caller: { ...grant.caller, entry } }
 }
 
+/** Rate limits before money: what they refuse never holds any. */
+function enter(grant: Grant, call: Call, io: Ports): Admission | Promise<Admission> {
+  if (grant.caller.entry.quotas === null) return hold(grant, call, io)
+  const allocated = allocateQuota(grant, call, io)
+  if (allocated === null) return hold(grant, call, io)
+  return allocated instanceof Promise
+    ? enterLater(allocated, { grant, call, io })
+    : holdWithin(allocated, { grant, call, io })
+}
+
+interface Entering {
+  readonly grant: Grant
+  readonly call: Call
+  readonly io: Ports
+}
+
+async function enterLater(
+  allocating: Promise<QuotaAllocation | null>,
+  { grant, call, io }: Entering,
+): Promise<Admission> {
+  const allocation = await allocating
+  try {
+    // What changed while the counters were asked counts for the call.
+    const { version } = grant.caller
+    const now = io.keys.isCurrent(version) ? grant : await renewed(grant, call, io)
+    const admission = await hold(now, call, io)
+    admission.hold.quota = allocation
+    return admission
+  } catch (error) {
+    if (allocation !== null) returnQuota(allocation, io)
+    throw error
+  }
+}
+
+function holdWithin(
+  allocation: QuotaAllocation,
+  { grant, call, io }: Entering,
+): Admission | Promise<Admission> {
+  const refused = (error: unknown): never => {
+    returnQuota(allocation, io)
+    throw error
+  }
+  const admitted = (admission: Admission): Admission => {
+    admission.hold.quota = allocation
+    return admission
+  }
+  try {
+    const held = hold(grant, call, io)
+    return held instanceof Promise ? held.then(admitted, refused) : admitted(held)
+  } catch (error) {
+    return refused(error)
+  }
+}
+
 function hold(grant: Grant, call: Call, io: Ports): Admission | Promise<Admission> {
   const { budgets } = grant.caller.entry
   const isBilled = grant.method.metering !== 'none'
   const price = isBilled ? io.prices.find(grant.model, call.startTimeMs) : null
   if (!isBilled || budgets.length === 0)
-    return { grant, hold: { settled: false, price, money: null }, body: grant.body }
+    return { grant, hold: { settled: false, price, money: null, quota: null }, body: grant.body }
   if (price === null) throw unpriced(`no price is known for the model '${grant.model}'`)
   const limit = io.modelLimits.find(grant.model)
   const ask = new BoundedAsk(boundsOf(grant, limit, budgets), price, clampRuleOf(grant, limit, budgets))
@@ -74,7 +133,7 @@ async function holdMoney(priced: Priced, call: Call, io: Ports): Promise<Admissi
     // What changed while the call waited counts for it: nothing else looks after it before it is open.
     if (!io.keys.isCurrent(caller.version)) now = await renewed(grant, call, io)
     if (isSamePath(now.caller.entry.budgets, budgets))
-      return { grant: now, hold: { settled: false, price, money }, body: bodyOf(priced, money) }
+      return { grant: now, hold: { settled: false, price, money, quota: null }, body: bodyOf(priced, money) }
   } catch (error) {
     drop(money, call, io)
     throw error

@@ -31,7 +31,7 @@ export function authorizeBody({ caller, route, permitted }: Access, bytes: Buffe
   const { method, apiVersion, model, upstreamPath } = permitted
   const { entry } = caller
   const inspected = inspectBody(bytes, method.body, model)
-  checkTools(entry.rules, inspected.tools, entry.consumer)
+  checkUsedTools(entry, inspected.tools)
   assertOneModel(inspected.models, route.model, model)
   const body = model === route.model ? bytes : replaceSpans(bytes, inspected.modelSpans, `models/${model}`)
   const { tools, demand } = inspected
@@ -57,15 +57,24 @@ function permit(entry: KeyEntry, route: Route): Permitted {
 function checkCall(entry: KeyEntry, asked: Pick<Permitted, 'method' | 'apiVersion' | 'model'>): void {
   const { name, httpMethod } = asked.method
   const fullName = methodFullName(asked.apiVersion, name)
-  checkMethod(entry.rules, { service: GEMINI_SERVICE, fullName, httpMethod }, entry.consumer)
+  const rpc = { service: GEMINI_SERVICE, fullName, httpMethod }
+  checkMethod(entry.rules, rpc, entry.consumer)
   if (asked.model !== '') checkModel(entry.rules, asked.model, entry.consumer)
+  if (entry.tierRules === null) return
+  checkMethod(entry.tierRules, rpc, entry.consumer)
+  if (asked.model !== '') checkModel(entry.tierRules, asked.model, entry.consumer)
+}
+
+function checkUsedTools({ rules, tierRules, consumer }: KeyEntry, tools: Grant['tools']): void {
+  checkTools(rules, tools, consumer)
+  if (tierRules !== null) checkTools(tierRules, tools, consumer)
 }
 
 /** What authorize decided for a grant, once more, against rules that changed since. Throws the same refusals. */
 export function checkGrant(entry: KeyEntry, call: Call, grant: Grant): void {
   checkClient(entry.rules, call.client, entry.consumer)
   checkCall(entry, grant)
-  checkTools(entry.rules, grant.tools, entry.consumer)
+  checkUsedTools(entry, grant.tools)
 }
 
 function resolveAlias(route: Route, entry: KeyEntry): { model: string; apiVersion: ApiVersion } {

@@ -7,6 +7,7 @@ import type { Charge, OpenHold } from '../domain/ledger.ts'
 import type { ModelLimits } from '../domain/model-limits.ts'
 import type { PriceList } from '../domain/price-list.ts'
 import type { Price } from '../domain/price.ts'
+import type { QuotaAllocation, QuotaGrant, QuotaRules } from '../domain/quota.ts'
 import type { ApiVersion, Project } from '../domain/project.ts'
 import type { ClientFacts, CompiledRestrictions } from '../domain/restriction.ts'
 import type { UsedTool } from '../domain/tool.ts'
@@ -18,6 +19,7 @@ import type { KeyDirectory } from './key-directory.ts'
 import type { HeldMoney, Ledger } from './ledger.ts'
 import type { Method, Route } from './methods.ts'
 import type { OpenCalls } from './open-calls.ts'
+import type { QuotaStore } from './quota.ts'
 import type { Upstream } from './upstream.ts'
 
 /** One request to the data plane. */
@@ -40,6 +42,10 @@ export interface KeyEntry {
   /** Every budget in force on its path (MONEY.md rule 2). */
   readonly budgets: readonly Budget[]
   readonly rules: CompiledRestrictions
+  /** What its project's tier allows; null: everything. */
+  readonly tierRules: CompiledRestrictions | null
+  /** The rate limits of its calls; null: none, and nothing is counted. */
+  readonly quotas: QuotaRules | null
   /** `projects/<number>`, as errors name the consumer. */
   readonly consumer: string
   /** What the key was found to allow so far: an entry never changes, a changed key gets a new one. */
@@ -101,6 +107,8 @@ export interface Hold {
   readonly price: Price | null
   /** Null where no budget is in force, or nothing is billed. */
   readonly money: HeldMoney | null
+  /** What it took of its rate limits; null: nothing is counted. */
+  quota: QuotaAllocation | null
 }
 
 /** What the gateway needs from the rest of the program. */
@@ -109,6 +117,7 @@ export interface Gateway {
   readonly upstream: Upstream
   readonly usage: UsageLog
   readonly ledger: Ledger
+  readonly quota: QuotaStore
   readonly journal: HoldJournal
   readonly prices: Pick<PriceList, 'find'>
   readonly modelLimits: Pick<ModelLimits, 'find'>
@@ -143,6 +152,7 @@ export interface KeyFinder {
     readonly key: Key
     readonly project: Project
     readonly budgets: readonly Budget[]
+    readonly quota: QuotaGrant
   } | null>
 }
 

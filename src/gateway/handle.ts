@@ -12,7 +12,7 @@ import { identify } from './identify.ts'
 import { meterStream, meterUnary } from './meter.ts'
 import { OpenCall } from './open-calls.ts'
 import { wantsEvents } from './query.ts'
-import { PREFLIGHT_HEADERS, ownHeaders } from './reply-headers.ts'
+import { PREFLIGHT_HEADERS, ownHeaders, retryHeaders } from './reply-headers.ts'
 import { settle } from './settle.ts'
 import { ForwardFailure } from './upstream.ts'
 
@@ -124,7 +124,7 @@ function errorReply(error: ApiError, call: Call): Reply {
   headers['content-type'] = 'application/json; charset=UTF-8'
   // Money does not come back by asking again (gemini-wire 3.6).
   if (error.httpStatus === 402) headers['x-should-retry'] = 'false'
-  if (error.reason === 'SPEND_HELD') headers['retry-after'] = '1'
+  if (error.httpStatus === 429) Object.assign(headers, retryHeaders(error))
   return {
     status: error.httpStatus,
     headers,

@@ -2,15 +2,21 @@ import { describe, expect, it } from 'vitest'
 import type { Budget } from '../domain/budget.ts'
 import type { Key } from '../domain/key.ts'
 import type { Project } from '../domain/project.ts'
+import type { QuotaGrant } from '../domain/quota.ts'
 import { KeyDirectory, entryState } from './key-directory.ts'
 
 const key = (uid: string, displayName = uid, projectNumber = '1') =>
   ({ uid, displayName, projectNumber, restrictions: null, allowedModels: null, allowedTools: null }) as Key
 const project = (number = '1') => ({ number, deleteTimeMs: null }) as Project
 
+const NO_QUOTA: QuotaGrant = { tier: null, projectLimits: [], keyLimits: [] }
+
 /** A database whose answers come when the test lets them. */
 function scene() {
-  const rows = new Map<string, { key: Key; project: Project; budgets: readonly Budget[] }>()
+  const rows = new Map<
+    string,
+    { key: Key; project: Project; budgets: readonly Budget[]; quota: QuotaGrant }
+  >()
   const waiting: (() => void)[] = []
   let reads = 0
   let isHeld = false
@@ -29,7 +35,7 @@ function scene() {
   return {
     directory,
     write: (digest: string, row: Key, of = project()) =>
-      rows.set(digest, { key: row, project: of, budgets: [] }),
+      rows.set(digest, { key: row, project: of, budgets: [], quota: NO_QUOTA }),
     purge: (digest: string) => rows.delete(digest),
     reads: () => reads,
     name: async (digest: string) => (await directory.find(digest))?.key.displayName ?? null,

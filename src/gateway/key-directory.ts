@@ -1,5 +1,7 @@
 import { keyState } from '../domain/key.ts'
+import { quotaRules } from '../domain/quota.ts'
 import { compileRestrictions } from '../domain/restriction.ts'
+import { compileTier } from '../domain/tier.ts'
 import type { KeyEntry, KeyFinder } from './call.ts'
 
 /** Keys that are kept compiled in memory; the oldest leaves first. */
@@ -110,12 +112,14 @@ export class KeyDirectory {
 
 type Found = NonNullable<Awaited<ReturnType<KeyFinder['findByDigest']>>>
 
-function entryOf({ key, project, budgets }: Found): KeyEntry {
+function entryOf({ key, project, budgets, quota }: Found): KeyEntry {
   return {
     key,
     project,
     budgets,
     rules: compileRestrictions(key.restrictions, { models: key.allowedModels, tools: key.allowedTools }),
+    tierRules: quota.tier === null ? null : compileTier(quota.tier),
+    quotas: quotaRules({ projectNumber: project.number, lineage: key.lineage }, quota),
     consumer: `projects/${project.number}`,
     permitted: new Map(),
   }

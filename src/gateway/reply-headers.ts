@@ -1,4 +1,5 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
+import type { ApiError } from '../domain/error.ts'
 import type { Call } from './call.ts'
 import type { AnswerHead } from './upstream-answer.ts'
 
@@ -15,6 +16,17 @@ export function replyHeaders(call: Call, answer: AnswerHead, contentType?: strin
   // A date, too, may be hours away.
   if (Number(retryAfter) <= RETRY_AFTER_SECONDS_MAX) headers['retry-after'] = retryAfter
   return headers
+}
+
+/**
+ * When a 429 may be asked again, for clients that read headers. One without a short wait says so instead: some clients sleep
+ * for hours when they are told to, and others ask again at once (gemini-wire 3.5 and 3.6).
+ */
+export function retryHeaders({ details }: Pick<ApiError, 'details'>): OutgoingHttpHeaders {
+  const retry = details.find(detail => detail['@type'] === 'type.googleapis.com/google.rpc.RetryInfo')
+  const seconds = Number.parseInt(String(retry?.['retryDelay']), 10)
+  if (seconds <= RETRY_AFTER_SECONDS_MAX) return { 'retry-after': String(seconds) }
+  return { 'x-should-retry': 'false' }
 }
 
 /** What every data-plane reply carries: nothing here is to be rendered, sniffed or cached (DESIGN.md, Doors). */

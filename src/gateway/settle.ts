@@ -6,6 +6,7 @@ import { NO_USAGE, type Outcome, type Usage, type UsageRecord } from '../domain/
 import type { Admission, Gateway, Grant } from './call.ts'
 import type { HeldMoney } from './ledger.ts'
 import type { OpenCall } from './open-calls.ts'
+import { releaseQuota } from './quota.ts'
 
 /** How an admitted call ended. */
 export interface Ending {
@@ -20,7 +21,7 @@ export interface Ending {
   readonly responseBytes?: number
 }
 
-type Ports = Pick<Gateway, 'usage' | 'events' | 'ledger' | 'journal' | 'prices' | 'modelLimits'>
+type Ports = Pick<Gateway, 'usage' | 'events' | 'ledger' | 'quota' | 'journal' | 'prices' | 'modelLimits'>
 
 /**
  * Ends an admission: exactly once, with a durable record, in the transaction that posts its cost. What was held is let go
@@ -31,6 +32,7 @@ export function settle(open: OpenCall, ending: Ending, io: Ports): Promise<void>
   const { hold } = admission
   if (hold.settled) throw new Error(`call ${call.id} is settled already`)
   hold.settled = true
+  if (hold.quota !== null) releaseQuota(hold.quota, ending, io)
   const costNanos = costBy(admission, ending, { call, io })
   const { money } = hold
   if (money === null || costNanos === null || costNanos <= money.nanos)

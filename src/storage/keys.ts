@@ -12,6 +12,7 @@ import type { KeyRow } from './key-row.ts'
 import { keyOf, patchedColumns, selectKeys, toJson } from './key-row.ts'
 import { newEtag, projectOf, requireEtag, requireProject } from './projects.ts'
 import { purgeDeleted } from './purge.ts'
+import { quotaGrantOf } from './quota-row.ts'
 import type { Rollup } from './rollup.ts'
 import type { Database, Db } from './schema.ts'
 import type {
@@ -68,9 +69,9 @@ export class Keys implements KeyStore {
       selectPath(this.#engine.db, row).execute(),
     ])
     // A purge between the two look-ups: then the key is unknown too.
-    return project === undefined || project.purge_time !== null
-      ? null
-      : { key: keyOf(row), project: projectOf(project), budgets: budgets.map(budgetOf) }
+    if (project === undefined || project.purge_time !== null) return null
+    const quota = await quotaGrantOf(this.#engine.db, row, project.tier)
+    return { key: keyOf(row), project: projectOf(project), budgets: budgets.map(budgetOf), quota }
   }
 
   async list(

@@ -7,12 +7,14 @@ import { ApiError } from '../domain/error.ts'
 import { init } from './migrations/0001-init.ts'
 import { money } from './migrations/0002-money.ts'
 import { iam } from './migrations/0008-iam.ts'
+import { quota } from './migrations/0004-quota.ts'
 import type { Database } from './schema.ts'
 
 /** In the order of their names, which is the order in which they run. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-init': init,
   '0002-money': money,
+  '0004-quota': quota,
   '0008-iam': iam,
 }
 

@@ -101,6 +101,8 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     operations: caller.object('operations'),
     usage: usageOver(usage, queue),
     budgets: budgetsAfterAppends(caller.object('budgets'), queue),
+    quotas: caller.object('quotas'),
+    tiers: caller.object('tiers'),
     ledger: ledgerAfterAppends(caller.object('ledger'), queue),
     journal,
     audit: caller.object('audit'),

@@ -42,6 +42,7 @@ export function projectOf(row: Selectable<ProjectTable>): Project {
     updateTimeMs: row.update_time,
     deleteTimeMs: row.delete_time,
     modelAliases: JSON.parse(row.model_aliases) as Project['modelAliases'],
+    tier: row.tier,
   }
 }
 
@@ -140,13 +141,14 @@ export class Projects implements ProjectStore {
     audit: AuditEntry,
     operation: OperationDraft | null,
   ): Promise<Project> {
-    const { displayName, labels, modelAliases } = patch
+    const { displayName, labels, modelAliases, tier } = patch
     return await this.#change(
       { ...target, live: true, verb: 'updated' },
       {
         ...(displayName === undefined ? {} : { display_name: displayName }),
         ...(labels === undefined ? {} : { labels: JSON.stringify(labels) }),
         ...(modelAliases === undefined ? {} : { model_aliases: JSON.stringify(modelAliases) }),
+        ...(tier === undefined ? {} : { tier }),
       },
       { audit, operation },
     )
@@ -201,6 +203,7 @@ async function insertProject(trx: Db, draft: ProjectDraft, nowMs: number): Promi
         update_time: nowMs,
         delete_time: null,
         purge_time: null,
+        tier: draft.tier ?? null,
       })
       .onConflict(conflict => conflict.doNothing())
       .returningAll()

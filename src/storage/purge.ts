@@ -5,7 +5,7 @@ import type { Db } from './schema.ts'
 export async function purgeDeleted(trx: Db, deletedBeforeMs: number, nowMs: number): Promise<number> {
   const projects = await trx
     .updateTable('project')
-    .set({ purge_time: nowMs, display_name: '', labels: '{}', model_aliases: '{}', live_keys: 0 })
+    .set({ purge_time: nowMs, display_name: '', labels: '{}', model_aliases: '{}', live_keys: 0, tier: null })
     .where('delete_time', '<', deletedBeforeMs)
     .where('purge_time', 'is', null)
     .returning('number')
@@ -28,6 +28,14 @@ export async function purgeDeleted(trx: Db, deletedBeforeMs: number, nowMs: numb
   await trx
     .deleteFrom('key_use')
     .where(use => use.not(use.exists(use.selectFrom('key').select('uid').whereRef('uid', '=', 'key_uid'))))
+    .execute()
+  await trx
+    .deleteFrom('quota_limit')
+    .where('lineage', '!=', '')
+    .where(limit => {
+      const key = limit.selectFrom('key').select('uid').whereRef('key.lineage', '=', 'quota_limit.lineage')
+      return limit.not(limit.exists(key))
+    })
     .execute()
   return projects.length + keys.length
 }

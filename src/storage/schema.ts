@@ -26,6 +26,8 @@ export interface Database {
   service_account: ServiceAccountTable
   service_account_token: ServiceAccountTokenTable
   service_account_key: ServiceAccountKeyTable
+  tier: TierTable
+  quota_limit: QuotaLimitTable
 }
 
 /** The database or a transaction in it. */
@@ -45,6 +47,8 @@ export interface ProjectTable {
   delete_time: number | null
   /** Set: gone for every reader. The row stays so that neither id nor number is ever used again. */
   purge_time: number | null
+  /** The id of its tier; null: none, and no limits but its own. */
+  tier: string | null
 }
 
 export interface KeyTable {
@@ -198,6 +202,31 @@ interface AllotmentTable {
   open_time: number
   /** When others may resolve it; null: only its own node does. */
   expire_time: number | null
+}
+
+/** The operator's tiers. One of the id of a shipped tier replaces that one. */
+export interface TierTable {
+  id: string
+  display_name: string
+  quota_id_suffix: string
+  limits: string
+  allowed_models: string | null
+  allowed_methods: string | null
+  allowed_tools: string | null
+  etag: string
+  create_time: number
+  update_time: number
+}
+
+export interface QuotaLimitTable {
+  project_number: string
+  /** Empty at the project. */
+  lineage: string
+  metric: string
+  /** `*`: each model; empty: all together. */
+  model: string
+  value: number
+  update_time: number
 }
 
 /** Posted money that no record stands for. */

@@ -9,6 +9,7 @@ import type { Key } from '../domain/key.ts'
 import type { Charge, OpenHold, Take, TakeAnswer } from '../domain/ledger.ts'
 import type { Principal } from '../domain/permission.ts'
 import type { ModelAlias, Project } from '../domain/project.ts'
+import type { QuotaGrant, QuotaLimit, StoredTier, Tier } from '../domain/quota.ts'
 import type { UsageQuery, UsageRecord, UsageRow } from '../domain/usage.ts'
 import type { IamStore, ServiceAccountStore } from './access.ts'
 
@@ -23,6 +24,8 @@ export interface Storage {
   readonly operations: OperationStore
   readonly usage: UsageStore
   readonly budgets: BudgetStore
+  readonly quotas: QuotaStore
+  readonly tiers: TierStore
   readonly ledger: LedgerStore
   readonly journal: HoldJournal
   readonly audit: AuditStore
@@ -90,9 +93,11 @@ export interface ProjectDraft {
   readonly modelAliases: Readonly<Record<string, ModelAlias>>
   /** The member that becomes its owner, in the same transaction. */
   readonly owner?: string
+  /** Absent: none. */
+  readonly tier?: string | null
 }
 
-export type ProjectPatch = Partial<Pick<Project, 'displayName' | 'labels' | 'modelAliases'>>
+export type ProjectPatch = Partial<Pick<Project, 'displayName' | 'labels' | 'modelAliases' | 'tier'>>
 
 /** What the gateway must know of a key to let a call in. */
 export interface KeyGrant {
@@ -100,6 +105,7 @@ export interface KeyGrant {
   readonly project: Project
   /** Every budget in force on the key's path: its own, its project's, the organization's (MONEY.md rule 2). */
   readonly budgets: readonly Budget[]
+  readonly quota: QuotaGrant
 }
 
 export interface KeyStore {
@@ -245,6 +251,38 @@ export interface BudgetStore {
   acknowledge(target: Target, audit: AuditEntry): Promise<BudgetStatus>
   /** RESOURCE_NOT_FOUND, ETAG_MISMATCH. Its rows stay for verification. */
   delete(target: Target, audit: AuditEntry): Promise<void>
+}
+
+/** Where limits hang: a project, or the lineage of one of its keys. */
+export interface QuotaPlace {
+  readonly projectNumber: string
+  /** Null at the project. */
+  readonly lineage: string | null
+}
+
+export interface PlacedLimits extends QuotaPlace {
+  readonly limits: readonly QuotaLimit[]
+}
+
+/** Limits of projects and keys. Every change is told as a Change of what it binds: `key` or `project`. */
+export interface QuotaStore {
+  /** Those of the project and of all its keys. */
+  list(projectNumber: string): Promise<readonly PlacedLimits[]>
+  /** Makes or changes a limit. RESOURCE_NOT_FOUND without the place, RESOURCE_QUOTA_EXCEEDED for too many. */
+  set(place: QuotaPlace, limit: QuotaLimit, audit: AuditEntry): Promise<QuotaLimit>
+  /** RESOURCE_NOT_FOUND where there is none. */
+  unset(place: QuotaPlace, limit: Pick<QuotaLimit, 'metric' | 'model'>, audit: AuditEntry): Promise<void>
+}
+
+export type TierDraft = Omit<Tier, 'id' | 'source'>
+
+/** The operator's tiers. Every change is told as `all`. */
+export interface TierStore {
+  list(): Promise<readonly StoredTier[]>
+  /** Makes or replaces the tier of this id. ETAG_MISMATCH; RESOURCE_NOT_FOUND when an etag is given and there is none. */
+  put(target: Target, draft: TierDraft, audit: AuditEntry): Promise<StoredTier>
+  /** STATE_CONFLICT while projects have it, unless `isReplaced`: a shipped tier has its id. RESOURCE_NOT_FOUND, ETAG_MISMATCH. */
+  delete(target: Target & { readonly isReplaced: boolean }, audit: AuditEntry): Promise<void>
 }
 
 /** One budget row of which the books disagree. */

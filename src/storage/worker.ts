@@ -21,6 +21,7 @@ import { lockFolder, nodeIdOf } from './lock.ts'
 import { migrate, refuseNewer } from './migrate.ts'
 import { Operations } from './operations.ts'
 import { Projects } from './projects.ts'
+import { Quotas } from './quotas.ts'
 import { recover } from './recovery.ts'
 import type { ErrorMessage, EventMessage } from './remote.ts'
 import { answerCalls, encodeError } from './remote.ts'
@@ -35,8 +36,11 @@ import type {
   LedgerStore,
   OperationStore,
   ProjectStore,
+  QuotaStore,
+  TierStore,
   TokenStore,
 } from './storage.ts'
+import { Tiers } from './tiers.ts'
 import { Tokens } from './tokens.ts'
 import { UsageLog } from './usage-log.ts'
 import { reportUsage } from './usage-report.ts'
@@ -81,6 +85,8 @@ export interface StorageObjects {
   readonly operations: OperationStore
   readonly audit: AuditStore
   readonly budgets: BudgetStore
+  readonly quotas: QuotaStore
+  readonly tiers: TierStore
   readonly ledger: LedgerStore
   readonly usage: UsageRemote
   readonly store: StoreRemote
@@ -190,6 +196,8 @@ async function serve(options: StorageThreadOptions): Promise<void> {
     operations: new Operations(engine),
     audit: new AuditTrail(engine),
     budgets: new Budgets(engine, committer, options.timeZone),
+    quotas: new Quotas(engine, committer),
+    tiers: new Tiers(engine, committer),
     ledger: new Ledger(engine, nodeId, options.timeZone),
     usage: usageObject(engine, rollup, log),
     store: storeObject(engine, committer, async () => {

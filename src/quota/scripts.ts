@@ -1,0 +1,117 @@
+/**
+ * What runs inside Redis: each script is one step that nothing comes between, on the clock of Redis. A counter is a hash
+ * of the window it counts in (`w`, its start) and the count (`n`); slots are a sorted set of calls by the end of their
+ * lease.
+ *
+ * Windows: minutes are reckoned here. Days are given as midnights around the caller's idea of now; when Redis' own now is
+ * not among them the answer is its time, and the caller asks again with the right ones.
+ */
+
+/** How long a slot is held for a node that says nothing any more, ms. */
+export const SLOT_LEASE_MS = 30_000
+/** How long a counter outlives its window: a reply that comes late still finds it. */
+const KEPT_MS = 60_000
+
+/** `ARGV`: midnights as `a,b,c`, then for each key its kind. Leaves `now`, `first`, `last`, `starts`, `ends`. */
+const WINDOWS = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local midnights = {}
+for text in string.gmatch(ARGV[1], '%d+') do midnights[#midnights + 1] = tonumber(text) end
+local function windowOf(kind)
+  if kind == 'minute' then
+    local start = now - now % 60000
+    return start, start + 60000
+  end
+  if kind == 'slots' then return 0, 0 end
+  for place = 1, #midnights - 1 do
+    if now >= midnights[place] and now < midnights[place + 1] then return midnights[place], midnights[place + 1] end
+  end
+  return nil
+end
+local function usedOf(key, kind, start)
+  if kind == 'slots' then
+    redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
+    return redis.call('ZCARD', key)
+  end
+  local count = redis.call('HMGET', key, 'w', 'n')
+  if tonumber(count[1]) ~= start then return 0 end
+  return tonumber(count[2])
+end
+`
+
+/**
+ * `KEYS`: the counters. `ARGV`: midnights, call id, then kind, amount and limit of each. Answers `[1, now, start, …]`, or
+ * `[0, now, place, used, end, …]` for those that are too full (and nothing is taken), or `[-1, now]`.
+ */
+export const ALLOCATE = `${WINDOWS}
+local starts, ends, useds = {}, {}, {}
+local refused = {0, now}
+for place, key in ipairs(KEYS) do
+  local at = place * 3
+  local kind, amount, limit = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
+  local first, last = windowOf(kind)
+  if not first then return {-1, now} end
+  starts[place], ends[place] = first, last
+  useds[place] = usedOf(key, kind, first)
+  if useds[place] + amount > limit then
+    refused[#refused + 1] = place
+    refused[#refused + 1] = useds[place]
+    refused[#refused + 1] = last
+  end
+end
+if #refused > 2 then return refused end
+local granted = {1, now}
+for place, key in ipairs(KEYS) do
+  local at = place * 3
+  if ARGV[at] == 'slots' then
+    redis.call('ZADD', key, now + ${SLOT_LEASE_MS}, ARGV[2])
+    redis.call('PEXPIRE', key, ${SLOT_LEASE_MS})
+  else
+    local count = string.format('%.0f', useds[place] + tonumber(ARGV[at + 1]))
+    redis.call('HSET', key, 'w', string.format('%.0f', starts[place]), 'n', count)
+    redis.call('PEXPIREAT', key, string.format('%.0f', ends[place] + ${KEPT_MS}))
+  end
+  granted[#granted + 1] = starts[place]
+end
+return granted
+`
+
+/** `ARGV`: call id, then kind, start of the window and the difference of each. */
+export const RELEASE = `
+for place, key in ipairs(KEYS) do
+  local at = place * 3 - 1
+  if ARGV[at] == 'slots' then
+    redis.call('ZREM', key, ARGV[1])
+  else
+    local count = redis.call('HMGET', key, 'w', 'n')
+    if tonumber(count[1]) == tonumber(ARGV[at + 1]) then
+      local left = math.max(0, tonumber(count[2]) + tonumber(ARGV[at + 2]))
+      redis.call('HSET', key, 'n', string.format('%.0f', left))
+    end
+  end
+end
+return 1
+`
+
+/** `KEYS`: one set of slots. `ARGV`: the calls that still use theirs. */
+export const RENEW = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+for _, call in ipairs(ARGV) do redis.call('ZADD', KEYS[1], now + ${SLOT_LEASE_MS}, call) end
+redis.call('PEXPIRE', KEYS[1], ${SLOT_LEASE_MS})
+return 1
+`
+
+/** `ARGV`: midnights, then the kind of each. Answers `[1, now, used, end, …]` or `[-1, now]`. */
+export const READ = `${WINDOWS}
+local answer = {1, now}
+for place, key in ipairs(KEYS) do
+  local kind = ARGV[place + 1]
+  local first, last = windowOf(kind)
+  if not first then return {-1, now} end
+  answer[#answer + 1] = usedOf(key, kind, first)
+  answer[#answer + 1] = last
+end
+return answer
+`
