@@ -101,7 +101,7 @@ export interface QuotaTake {
 export interface QuotaAllocation {
   readonly callId: string
   readonly takes: readonly QuotaTake[]
-  /** The start of the window of each take, epoch ms of the store's clock; 0 for slots. */
+  /** What tells the window of each take from others of its counter; the store's to read. */
   readonly windows: readonly number[]
 }
 

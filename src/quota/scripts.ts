@@ -1,6 +1,7 @@
 /**
  * What runs inside Redis: each script is one step that nothing comes between, on the clock of Redis. A counter is a hash
- * of the window it counts in (`w`, its start) and the count (`n`); slots are a sorted set of calls by the end of their
+ * of the window it counts in (`w`, its start), the moment it was begun (`g`, microseconds: after a flush the same window
+ * is begun again, and what was taken before is not given back to it), and the count (`n`); slots are a sorted set of calls by the end of their
  * lease.
  *
  * Windows: minutes are reckoned here. Days are given as midnights around the caller's idea of now; when Redis' own now is
@@ -32,20 +33,20 @@ end
 local function usedOf(key, kind, start)
   if kind == 'slots' then
     redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
-    return redis.call('ZCARD', key)
+    return redis.call('ZCARD', key), 0
   end
-  local count = redis.call('HMGET', key, 'w', 'n')
-  if tonumber(count[1]) ~= start then return 0 end
-  return tonumber(count[2])
+  local count = redis.call('HMGET', key, 'w', 'n', 'g')
+  if tonumber(count[1]) ~= start then return 0, time[1] * 1000000 + time[2] end
+  return tonumber(count[2]), tonumber(count[3])
 end
 `
 
 /**
- * `KEYS`: the counters. `ARGV`: midnights, call id, then kind, amount and limit of each. Answers `[1, now, start, …]`, or
+ * `KEYS`: the counters. `ARGV`: midnights, call id, then kind, amount and limit of each. Answers `[1, now, begun, …]`, or
  * `[0, now, place, used, end, …]` for those that are too full (and nothing is taken), or `[-1, now]`.
  */
 export const ALLOCATE = `${WINDOWS}
-local starts, ends, useds = {}, {}, {}
+local starts, ends, useds, begun = {}, {}, {}, {}
 local refused = {0, now}
 for place, key in ipairs(KEYS) do
   local at = place * 3
@@ -53,7 +54,7 @@ for place, key in ipairs(KEYS) do
   local first, last = windowOf(kind)
   if not first then return {-1, now} end
   starts[place], ends[place] = first, last
-  useds[place] = usedOf(key, kind, first)
+  useds[place], begun[place] = usedOf(key, kind, first)
   if useds[place] + amount > limit then
     refused[#refused + 1] = place
     refused[#refused + 1] = useds[place]
@@ -69,22 +70,22 @@ for place, key in ipairs(KEYS) do
     redis.call('PEXPIRE', key, ${SLOT_LEASE_MS})
   else
     local count = string.format('%.0f', useds[place] + tonumber(ARGV[at + 1]))
-    redis.call('HSET', key, 'w', string.format('%.0f', starts[place]), 'n', count)
+    redis.call('HSET', key, 'w', string.format('%.0f', starts[place]), 'g', string.format('%.0f', begun[place]), 'n', count)
     redis.call('PEXPIREAT', key, string.format('%.0f', ends[place] + ${KEPT_MS}))
   end
-  granted[#granted + 1] = starts[place]
+  granted[#granted + 1] = begun[place]
 end
 return granted
 `
 
-/** `ARGV`: call id, then kind, start of the window and the difference of each. */
+/** `ARGV`: call id, then kind, moment the window was begun and the difference of each. */
 export const RELEASE = `
 for place, key in ipairs(KEYS) do
   local at = place * 3 - 1
   if ARGV[at] == 'slots' then
     redis.call('ZREM', key, ARGV[1])
   else
-    local count = redis.call('HMGET', key, 'w', 'n')
+    local count = redis.call('HMGET', key, 'g', 'n')
     if tonumber(count[1]) == tonumber(ARGV[at + 1]) then
       local left = math.max(0, tonumber(count[2]) + tonumber(ARGV[at + 2]))
       redis.call('HSET', key, 'n', string.format('%.0f', left))
@@ -110,7 +111,8 @@ for place, key in ipairs(KEYS) do
   local kind = ARGV[place + 1]
   local first, last = windowOf(kind)
   if not first then return {-1, now} end
-  answer[#answer + 1] = usedOf(key, kind, first)
+  local used = usedOf(key, kind, first)
+  answer[#answer + 1] = used
   answer[#answer + 1] = last
 end
 return answer

@@ -1,0 +1,124 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { MemoryQuota } from '../src/quota/memory.ts'
+import { type QuotaLimit, type Tier, UNLIMITED, quotaRules } from '../src/domain/quota.ts'
+import { midnightsAround, rateWindow } from '../src/domain/quota-window.ts'
+
+const ZONE = 'America/Los_Angeles'
+const OWNER = { projectNumber: '1', lineage: 'k' }
+const rpm = (model: string | null, value: number): QuotaLimit => ({
+  metric: 'requestsPerMinute',
+  model,
+  value,
+})
+const tierOf = (limits: readonly QuotaLimit[]): Tier => ({
+  id: 't',
+  displayName: '',
+  quotaIdSuffix: 'FreeTier',
+  limits,
+  allowedModels: null,
+  allowedMethods: null,
+  allowedTools: null,
+  source: '',
+})
+
+describe('the limits of a call', () => {
+  it('are none, and cost nothing, where none is set', () => {
+    expect(quotaRules(OWNER, { tier: tierOf([]), projectLimits: [], keyLimits: [] })).toBeNull()
+  })
+
+  it.each<[string, string, readonly [string, number][]]>([
+    [
+      'the model’s own before that of each model, and all together',
+      'a',
+      [
+        ['a', 1],
+        ['', 9],
+      ],
+    ],
+    [
+      'each model apart where it has none of its own',
+      'b',
+      [
+        ['b', 5],
+        ['', 9],
+      ],
+    ],
+    ['only all together where the model is unlimited', 'free', [['', 9]]],
+  ])('are %s', (_, model, expected) => {
+    const projectLimits = [rpm('a', 1), rpm('*', 5), rpm(null, 9), rpm('free', UNLIMITED)]
+    const counters = quotaRules(OWNER, { tier: null, projectLimits, keyLimits: [] })?.countersOf(model)
+    expect(counters?.map(counter => [counter.model ?? '', counter.limit])).toEqual(expected)
+  })
+
+  it('are the project’s in place of its tier’s, and the key’s beside them', () => {
+    const grant = {
+      tier: tierOf([rpm('a', 1), rpm('b', 2)]),
+      projectLimits: [rpm('a', 7)],
+      keyLimits: [rpm('a', 3)],
+    }
+    const rules = quotaRules(OWNER, grant)
+    const shown = (model: string) =>
+      rules?.countersOf(model).map(({ scope, limit, quotaIdSuffix }) => [scope, limit, quotaIdSuffix])
+    expect(shown('a')).toEqual([
+      ['project', 7, ''],
+      ['key', 3, ''],
+    ])
+    expect(shown('b')).toEqual([['project', 2, 'FreeTier']])
+  })
+})
+
+describe('a day of quotas', () => {
+  const HOUR_MS = 3_600_000
+  it.each([
+    ['in winter', '2026-01-15T20:00:00Z', '2026-01-16T08:00:00Z', 24],
+    ['in summer', '2026-07-15T20:00:00Z', '2026-07-16T07:00:00Z', 24],
+    ['when clocks go forward', '2026-03-08T20:00:00Z', '2026-03-09T07:00:00Z', 23],
+    ['when clocks go back', '2026-11-01T20:00:00Z', '2026-11-02T08:00:00Z', 25],
+  ])('ends at midnight Pacific %s', (_, at, end, hours) => {
+    const { startMs, endMs } = rateWindow('day', ZONE, Date.parse(at))
+    expect(new Date(endMs).toISOString().replace('.000', '')).toBe(end)
+    expect((endMs - startMs) / HOUR_MS).toBe(hours)
+  })
+
+  it('has its midnights around it, and follows another zone where one is configured', () => {
+    for (const zone of [ZONE, 'Asia/Kathmandu', 'America/Havana', 'Australia/Lord_Howe']) {
+      fc.assert(
+        fc.property(fc.integer({ min: Date.UTC(2020, 0), max: Date.UTC(2035, 0) }), atMs => {
+          const around = midnightsAround(zone, atMs)
+          const { startMs, endMs } = rateWindow('day', zone, atMs)
+          expect([around[1], around[2]]).toEqual([startMs, endMs])
+          expect(around.toSorted((one, other) => one - other)).toEqual(around)
+        }),
+        { numRuns: 100 },
+      )
+    }
+  })
+})
+
+it('no window of any schedule holds more than the limit, and none refuses while it has room', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.record({ waitMs: fc.nat(40_000), amount: fc.integer({ min: 1, max: 5 }) }), {
+        maxLength: 200,
+      }),
+      calls => {
+        let nowMs = Date.UTC(2026, 2, 8, 9, 59)
+        const quota = new MemoryQuota(ZONE, () => nowMs)
+        const [counter] =
+          quotaRules(OWNER, { tier: null, projectLimits: [rpm(null, 7)], keyLimits: [] })?.countersOf('m') ??
+          []
+        if (counter === undefined) throw new Error('no counter')
+        const sums = new Map<number, number>()
+        for (const { waitMs, amount } of calls) {
+          nowMs += waitMs
+          const { startMs } = rateWindow('minute', ZONE, nowMs)
+          const before = sums.get(startMs) ?? 0
+          const isGranted = quota.allocate([{ counter, amount }], 'c').kind === 'granted'
+          expect(isGranted).toBe(before + amount <= 7)
+          if (isGranted) sums.set(startMs, before + amount)
+        }
+      },
+    ),
+  )
+})
