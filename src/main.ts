@@ -111,7 +111,7 @@ function checkConfig(): void {
 
 /** The effective configuration by variable; secrets only say that they are set. */
 function describeConfig(config: Config): [string, string][] {
-  const { upstream, database } = config
+  const { upstream, database, redisUrl } = config
   return [
     ['POLLUX_HOST', config.host],
     ['POLLUX_PORT', String(config.port)],
@@ -123,6 +123,11 @@ function describeConfig(config: Config): [string, string][] {
       'POLLUX_DATABASE_URL',
       database.kind === 'sqlite' ? '(SQLite in the data folder)' : withoutPassword(database.url.reveal()),
     ],
+    [
+      'POLLUX_REDIS_URL',
+      redisUrl === null ? '(none: each process counts rates itself)' : withoutPassword(redisUrl.reveal()),
+    ],
+    ['POLLUX_QUOTA_TIME_ZONE', config.quotaTimeZone],
     [
       'POLLUX_GEMINI_BASE_URL',
       upstream.kind === 'sandbox' ? '(sandbox: no GEMINI_API_KEY is set)' : upstream.baseUrl,

@@ -197,6 +197,11 @@ describe('a tier', () => {
     await set({ allowedModels: ['gemini-3.7-*'] })
     const refused = await generate()
     expect([refused.status, refused.json.error.details[0].reason]).toEqual([403, 'API_KEY_MODEL_BLOCKED'])
+    const tested = await pollux.client.call(POLLUX_V1.testKey, {
+      params: { project, key: 'web' },
+      body: { model: MODEL },
+    })
+    expect(tested.allowed).toBe(false)
     const remove = () => pollux.client.call(TIERS_V1.deleteTier, { params, query: {} })
     await expect(remove()).rejects.toMatchObject({ reason: 'STATE_CONFLICT' })
     await pollux.client.call(POLLUX_V1.updateProject, { params: { project }, query: {}, body: { tier: '' } })

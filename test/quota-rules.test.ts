@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { MemoryQuota } from '../src/quota/memory.ts'
 import { type QuotaLimit, type Tier, UNLIMITED, quotaRules } from '../src/domain/quota.ts'

@@ -5,7 +5,15 @@ import { type Key, type KeyState, keyState } from '../domain/key.ts'
 import { GEMINI_SERVICE, methodFullName } from '../domain/method-name.ts'
 import { isModelId } from '../domain/model.ts'
 import type { Project } from '../domain/project.ts'
-import { type CallFacts, type ClientFacts, compileRestrictions, explain } from '../domain/restriction.ts'
+import type { Tier } from '../domain/quota.ts'
+import {
+  type CallFacts,
+  type ClientFacts,
+  type Verdict,
+  compileRestrictions,
+  explain,
+} from '../domain/restriction.ts'
+import { compileTier } from '../domain/tier.ts'
 import { type UsedTool, toolsUsed } from '../domain/tool.ts'
 import { projectName } from './resource-names.ts'
 
@@ -27,12 +35,20 @@ const STATE_REFUSALS: Readonly<Record<Exclude<KeyState, 'ACTIVE'>, string>> = {
 export function testKey(
   key: Key,
   project: Project,
-  described: Described & { readonly nowMs: number },
+  described: Described & { readonly nowMs: number; readonly tier: Tier | null },
 ): Answer {
   const rules = compileRestrictions(key.restrictions, { models: key.allowedModels, tools: key.allowedTools })
-  const rest = explain(rules, factsOf(described, project)).map(verdict => ({ ...verdict }))
+  const facts = factsOf(described, project)
+  const tierRules = described.tier === null ? null : compileTier(described.tier)
+  const ofTier = tierRules === null ? [] : explain(tierRules, facts)
+  const rest = explain(rules, facts).map((verdict, place) => ({ ...stricter(verdict, ofTier[place]) }))
   const verdicts = [stateVerdict(key, project, described.nowMs), ...rest]
   return { allowed: verdicts.every(({ outcome }) => outcome !== 'REFUSED'), verdicts }
+}
+
+/** What the key says, unless its project's tier refuses what the key does not. */
+function stricter(ofKey: Verdict, ofTier: Verdict = ofKey): Verdict {
+  return ofKey.outcome === 'REFUSED' || ofTier.outcome === 'NOT_APPLICABLE' ? ofKey : ofTier
 }
 
 function stateVerdict(key: Key, project: Project, nowMs: number): Answer['verdicts'][number] {

@@ -57,7 +57,7 @@ type KeyMethods =
   | 'testKey'
   | 'lookupKey'
 
-function keyHandlers(context: KeysContext): Pick<Handlers<typeof POLLUX_V1>, KeyMethods> {
+function keyHandlers(context: PolluxContext): Pick<Handlers<typeof POLLUX_V1>, KeyMethods> {
   const { storage, now } = context
   return {
     async createKey(call) {
@@ -108,7 +108,8 @@ function keyHandlers(context: KeysContext): Pick<Handlers<typeof POLLUX_V1>, Key
     },
     async testKey(call) {
       const { key, project } = await requireKey(storage, call.params, call)
-      return testKey(key, project, { ...call.body, nowMs: now() })
+      const tier = project.tier === null ? null : await requireTier(storage, context.tiers, project.tier)
+      return testKey(key, project, { ...call.body, nowMs: now(), tier })
     },
     lookupKey: call => lookupKey(context, call, call.body.keyString),
   }

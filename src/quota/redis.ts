@@ -102,6 +102,7 @@ export class RedisQuota {
       this.#askWithDays('allocate', counters, days => [days, callId, ...given]),
     )
     if (answer === null) {
+      // Should it be granted later after all, its bound stays charged until the window, or the lease of its slot, is over.
       this.#options.onUnenforced()
       return { kind: 'unenforced' }
     }
