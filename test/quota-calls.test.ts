@@ -186,7 +186,8 @@ describe('a tier', () => {
 
   it('that loses a model refuses it from the next call on, and cannot go while it is used', async () => {
     const params = { tier: 'interns' }
-    const set = (body: object) => pollux.client.call(TIERS_V1.updateTier, { params, query: {}, body })
+    const set = (body: object) =>
+      pollux.client.call(TIERS_V1.updateTier, { params, query: { allowMissing: true }, body })
     await set({ limits: [{ metric: 'requestsPerMinute', model: '*', value: '5' }] })
     await pollux.client.call(POLLUX_V1.updateProject, {
       params: { project },

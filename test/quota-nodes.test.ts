@@ -37,7 +37,7 @@ afterAll(async () => {
 /** Calls that all nodes let through without asking Redis to the end. */
 async function uncounted(): Promise<number> {
   const texts = await Promise.all(nodes.map(({ client }) => client.call(POLLUX_V1.getMetrics, {})))
-  const counts = texts.map(text => Number(/^pollux_quota_unenforced_total (\d+)$/m.exec(String(text))?.[1]))
+  const counts = texts.map(text => Number(/^pollux_quota_unenforced_total (\d+)$/m.exec(text)?.[1]))
   return counts.reduce((sum, count) => sum + count, 0)
 }
 
@@ -86,7 +86,7 @@ it.skipIf(isMissing).each([
       metric === 'inputTokensPerMinute'
         ? bills.reduce((sum, { promptTokens }) => sum + promptTokens, 0)
         : bills.length
-    expect([...statuses.keys()].sort()).toEqual([200, 429])
+    expect(new Set(statuses.keys())).toEqual(new Set([200, 429]))
     // On a machine that is busy with more than this, Redis may be late; such calls are let through, and counted as such.
     expect(spent).toBeLessThanOrEqual(value + late * (metric === 'inputTokensPerMinute' ? 400 : 1))
     // Open calls hold the bound of their prompt, so the last tokens of a minute may stay free.

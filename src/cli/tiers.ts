@@ -123,7 +123,7 @@ const SET: CommandRow<TierFlags> = {
       throw usageError('No flag says what to set.', 'pollux tiers set --help lists them.')
     const tier = await server().client.call(TIERS_V1.updateTier, {
       params: { tier: args[0] ?? '' },
-      query: { updateMask },
+      query: { updateMask, allowMissing: true },
       body: etag === undefined ? fields : { ...fields, etag },
     })
     printTier(invocation, tier)

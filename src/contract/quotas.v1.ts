@@ -24,7 +24,8 @@ const PlacedLimit = QuotaLimit.extend({
   key: z.string().optional().meta({ description: 'The id of the key, for a limit of one.' }),
 }).meta({ id: 'PlacedQuotaLimit' })
 
-const LimitName = z.object({ metric: Metric, model: z.string().optional().meta({ description: MODEL_TEXT }) })
+/** What is missing in it is told by the handler, after what is missing on the path. */
+const QuotaLimitInput = QuotaLimit.partial().meta({ id: 'QuotaLimitInput' })
 const MISSING = ['RESOURCE_NOT_FOUND'] as const
 
 /** The limits of one parent: setting and removing them. */
@@ -42,7 +43,7 @@ function limitEndpoints<const Parent extends string>(
       path: `${collection}:set`,
       permission: 'pollux.quotas.update',
       query: NO_QUERY,
-      body: QuotaLimit,
+      body: QuotaLimitInput,
       response: QuotaLimit,
       errors: [...MISSING, 'RESOURCE_QUOTA_EXCEEDED'],
       audit: audit('Set'),
@@ -54,7 +55,7 @@ function limitEndpoints<const Parent extends string>(
       path: `${collection}:unset`,
       permission: 'pollux.quotas.update',
       query: NO_QUERY,
-      body: LimitName,
+      body: QuotaLimitInput,
       response: z.object({}),
       errors: MISSING,
       audit: audit('Unset'),
@@ -170,7 +171,10 @@ export const TIERS_V1 = {
     method: 'PATCH',
     path: TIER,
     permission: 'pollux.tiers.update',
-    query: z.object({ updateMask: UpdateMask }),
+    query: z.object({
+      updateMask: UpdateMask,
+      allowMissing: z.boolean().optional().meta({ description: 'Make the tier if there is none.' }),
+    }),
     body: Tier.partial().meta({ id: 'TierInput' }),
     response: Tier,
     errors: [...MISSING, 'ETAG_MISMATCH', 'MASK_INVALID'],

@@ -54,8 +54,10 @@ export function tierHandlers(storage: Storage, shipped: ShippedTiers): Handlers<
     },
     async updateTier(call) {
       const { body, params } = call
-      assertTierId(params.tier)
-      const before = await findTier(storage, shipped, params.tier)
+      const isAllowed = call.query.allowMissing === true
+      const find = isAllowed ? findTier : requireTier
+      if (isAllowed) assertTierId(params.tier)
+      const before = await find(storage, shipped, params.tier)
       const fields = parseMask(call.query.updateMask, MUTABLE, presentFields(body))
       const after = { ...draftOf(before), ...readFields(body, fields) }
       const audit = auditEntry(call, {
