@@ -1,7 +1,7 @@
 /** The composition root: Config in, a running Pollux out. The only file that knows every module. */
 import { createControl } from './control/server.ts'
 import { startJobs } from './control/jobs.ts'
-import { type Config, proxyRanges } from './config.ts'
+import { type Config, masterKeysOf, proxyRanges } from './config.ts'
 import { prepareDataDir } from './data-dir.ts'
 import { digestOf } from './domain/digest.ts'
 import { ApiError } from './domain/error.ts'
@@ -66,6 +66,7 @@ export async function startApp(config: Config): Promise<App> {
           ? { kind: 'sqlite', path: files.databasePath }
           : { kind: 'postgres', url: config.database.url.reveal() },
       dataDir: config.dataDir,
+      ...sealing(config),
       onFailure: error => telemetry.storageFailed(error),
     })
     onClose(() => storage.close())
@@ -105,6 +106,15 @@ export async function startApp(config: Config): Promise<App> {
   } catch (error) {
     await close()
     throw error
+  }
+}
+
+/** Master keys and audit file, as far as the environment names them. */
+function sealing(config: Config): Pick<Parameters<typeof openStorage>[0], 'masterKeys' | 'auditFile'> {
+  const masterKeys = masterKeysOf(config)
+  return {
+    ...(masterKeys === null ? {} : { masterKeys }),
+    ...(config.auditFile === null ? {} : { auditFile: config.auditFile }),
   }
 }
 

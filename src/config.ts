@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { type Cidr, parseCidr } from './domain/address.ts'
 import { DEFAULT_TIME_ZONE } from './domain/period.ts'
+import { isMasterKey } from './secrets/master-key.ts'
 
 /** A value that does not print. `reveal()` is the only way to its text. */
 class Secret {
@@ -47,8 +48,10 @@ export interface Config {
   readonly quotaTimeZone: string
   readonly upstream: UpstreamConfig
   readonly adminToken: Secret | null
-  /** Null: kept in the data folder, made there at the first start. */
+  /** One or several in a comma list, the one that seals first. Null: in the data folder, made there at the first start. */
   readonly masterKey: Secret | null
+  /** Where audit entries go as JSON lines, beside the database. */
+  readonly auditFile: string | null
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
 }
 
@@ -87,7 +90,6 @@ const GOOGLE_BASE_URL = 'https://generativelanguage.googleapis.com'
 const DEFAULT_PORT = 8700
 const DEFAULT_HOST = '127.0.0.1'
 const ADMIN_TOKEN_LENGTH_MIN = 32
-const MASTER_KEY_BYTES = 32
 
 const text = z.string().trim().min(1, 'is set but empty')
 /** It travels in a header, and is looked for in replies: so it must look the same in both. */
@@ -124,9 +126,10 @@ const VARIABLES = {
     `must have at least ${ADMIN_TOKEN_LENGTH_MIN} characters`,
   ),
   POLLUX_MASTER_KEY: text.refine(
-    isMasterKey,
-    'must be 32 bytes in base64, as `openssl rand -base64 32` makes them',
+    value => splitList(value).every(isMasterKey) && splitList(value).length > 0,
+    'must be 32 bytes in base64, as `openssl rand -base64 32` makes them, or several such keys with commas between them',
   ),
+  POLLUX_AUDIT_FILE: text,
   POLLUX_LOG_LEVEL: z.enum(
     ['debug', 'info', 'warn', 'error', 'silent'],
     'must be debug, info, warn, error or silent',
@@ -179,6 +182,7 @@ export function readConfig(environment: Environment): Config {
           },
     adminToken: values.POLLUX_ADMIN_TOKEN === undefined ? null : new Secret(values.POLLUX_ADMIN_TOKEN),
     masterKey: values.POLLUX_MASTER_KEY === undefined ? null : new Secret(values.POLLUX_MASTER_KEY),
+    auditFile: values.POLLUX_AUDIT_FILE ?? null,
     logLevel: values.POLLUX_LOG_LEVEL ?? 'info',
   }
 }
@@ -212,6 +216,11 @@ export function unknownVariables(environment: Environment): readonly string[] {
 /** The address ranges of proxies whose X-Forwarded-For is believed. */
 export function proxyRanges(config: Config): readonly Cidr[] {
   return config.trustedProxies.map(parseCidr).filter(range => range !== null)
+}
+
+/** The master keys of the environment, the one that seals first; null: those of the data folder. */
+export function masterKeysOf({ masterKey }: Pick<Config, 'masterKey'>): readonly string[] | null {
+  return masterKey === null ? null : splitList(masterKey.reveal())
 }
 
 /** The environment of this process. */
@@ -252,8 +261,4 @@ function isTimeZone(value: string): boolean {
   } catch {
     return false
   }
-}
-
-function isMasterKey(value: string): boolean {
-  return /^[A-Za-z0-9+/]{43}=$/.test(value) && Buffer.from(value, 'base64').length === MASTER_KEY_BYTES
 }

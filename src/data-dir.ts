@@ -1,5 +1,4 @@
 /** The folder that is this node's own: database, token for the CLI, master key. Nobody else may read it. */
-import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Config } from './config.ts'
@@ -22,16 +21,10 @@ export function dataFiles(dataDir: string): DataFiles {
   }
 }
 
-/** Makes the folder, and the master key where the environment has none. Throws STATE_CONFLICT when it cannot. */
-export async function prepareDataDir(config: Pick<Config, 'dataDir' | 'masterKey'>): Promise<DataFiles> {
+/** Makes the folder. Throws STATE_CONFLICT when it cannot. */
+export async function prepareDataDir(config: Pick<Config, 'dataDir'>): Promise<DataFiles> {
   try {
     await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
-    if (config.masterKey === null) {
-      const path = join(config.dataDir, 'master-key')
-      if ((await readSecretFile(path)) === null) {
-        await writeSecretFile(path, randomBytes(32).toString('base64'))
-      }
-    }
   } catch (cause) {
     throw new ApiError(
       'STATE_CONFLICT',

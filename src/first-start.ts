@@ -65,6 +65,7 @@ async function createFirstKey(storage: Storage, project: Project): Promise<strin
     uid: crypto.randomUUID(),
     keyId: 'first-key',
     digest: digestOf(keyString),
+    keyString,
     maskedKeyString: maskKeyString(keyString),
     projectNumber: project.number,
     displayName: 'First key',

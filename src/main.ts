@@ -135,6 +135,7 @@ function describeConfig(config: Config): [string, string][] {
     ['GEMINI_API_KEY', upstream.kind === 'sandbox' ? '(not set)' : `(set, from ${upstream.credentialFrom})`],
     ['POLLUX_ADMIN_TOKEN', config.adminToken === null ? '(not set)' : '(set)'],
     ['POLLUX_MASTER_KEY', config.masterKey === null ? '(in the data folder)' : '(set)'],
+    ['POLLUX_AUDIT_FILE', config.auditFile ?? '(the database only)'],
     ['POLLUX_LOG_LEVEL', config.logLevel],
   ]
 }

@@ -1,6 +1,7 @@
 /** The management plane as Google's own clients meet it, unmodified: only address and credential are ours. */
 import { createRequire } from 'node:module'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { POLLUX_V1 } from '../src/contract/pollux.v1.ts'
 import { isKeyString } from '../src/domain/keystring.ts'
 import { ADMIN_TOKEN, type Management, startManagement } from './management.ts'
 
@@ -127,6 +128,12 @@ describe('@google-cloud/apikeys', () => {
       code: CODE.FAILED_PRECONDITION,
       reason: 'KEY_STRING_SHOWN_ONCE',
     })
+    const project = { params: { project: 'default-project' }, query: {} }
+    await management.client.call(POLLUX_V1.updateProject, { ...project, body: { recoverableKeys: true } })
+    const [made] = await (await keys.createKey({ parent: PARENT, keyId: 'kept', key: {} }))[0].promise()
+    expect((await keys.getKeyString({ name: made.name }))[0]).toEqual({ keyString: made.keyString })
+    await (await keys.deleteKey({ name: made.name }))[0].promise()
+    await management.client.call(POLLUX_V1.updateProject, { ...project, body: { recoverableKeys: false } })
     const kept = await keys.checkCreateKeyProgress(operation.name)
     expect(kept.done).toBe(true)
     expect(kept.result.keyString).toBe('')

@@ -266,7 +266,11 @@ describe.skipIf('skip' in server)('two processes on one PostgreSQL database', ()
     const start = async (): Promise<Pollux> => {
       const dataDir = await mkdtemp(join(tmpdir(), 'pollux-peer-'))
       folders.push(dataDir)
-      return await startPollux({ env: { POLLUX_DATABASE_URL: url }, dataDir })
+      const masterKey = Buffer.alloc(32, 7).toString('base64')
+      return await startPollux({
+        env: { POLLUX_DATABASE_URL: url, POLLUX_MASTER_KEY: masterKey },
+        dataDir,
+      })
     }
     one = await start()
     other = await start()

@@ -2,9 +2,11 @@
  * A process that the storage tests kill. `open`: opens a storage, prints `open` or the refusal as JSON, and waits.
  * `append`: opens one and appends usage records without end, writing the id of each to a file once it is acknowledged.
  * `spend`: the same with money: each call is held on a budget, journaled, and settled for less. `hold`: journals as many
- * calls as it is told to, settles every other one, prints `held`, and waits.
+ * calls as it is told to, settles every other one, prints `held`, and waits. `audit`: appends as many audit entries as it
+ * is told to, several at a time, prints `done`, and waits. `rekey`: begins to change the master key, prints `open` and goes on.
  */
 import { openSync, writeSync } from 'node:fs'
+import { systemEntry } from '../src/domain/audit.ts'
 import { ApiError } from '../src/domain/error.ts'
 import type { Charge, OpenHold } from '../src/domain/ledger.ts'
 import type { UsageRecord } from '../src/domain/usage.ts'
@@ -13,7 +15,7 @@ import type { Storage } from '../src/storage/storage.ts'
 import type { Place } from './storage-fixture.ts'
 
 interface Order {
-  readonly mode: 'open' | 'append' | 'spend' | 'hold'
+  readonly mode: 'open' | 'append' | 'spend' | 'hold' | 'audit' | 'rekey'
   readonly place: Place
   readonly acknowledgedPath: string
   /** The record to append over and over, under ids that begin with `prefix`. */
@@ -89,11 +91,29 @@ async function holdSome(storage: Storage): Promise<void> {
   await Promise.all(held.filter((_, number) => number % 2 === 0).map(call => storage.usage.append(...call)))
 }
 
+async function auditSome(storage: Storage): Promise<void> {
+  const entry = systemEntry({ methodName: 'pollux.v1.Test', resourceName: 'test', projectNumber: null })
+  const entries = Array.from({ length: order.calls ?? 0 }, () => ({
+    ...entry,
+    insertId: crypto.randomUUID(),
+    principal: order.prefix,
+  }))
+  await Promise.all(entries.map(entry => storage.audit.append(entry)))
+}
+
+async function rekeyAll(storage: Storage): Promise<void> {
+  const audit = () =>
+    systemEntry({ methodName: 'pollux.v1.Secrets.RekeySecrets', resourceName: 'test', projectNumber: null })
+  while ((await storage.secrets.rekey(audit())).remaining > 0);
+}
+
 try {
   const storage = await openStorage(order.place)
   if (order.mode === 'hold') await holdSome(storage)
-  process.stdout.write(order.mode === 'hold' ? 'held\n' : 'open\n')
+  if (order.mode === 'audit') await auditSome(storage)
+  process.stdout.write(order.mode === 'hold' ? 'held\n' : order.mode === 'audit' ? 'done\n' : 'open\n')
   // The open port of the storage thread keeps this process alive until it is killed.
+  if (order.mode === 'rekey') await rekeyAll(storage)
   if (order.mode === 'append') await appendForEver(storage)
   if (order.mode === 'spend') await spendForEver(storage)
 } catch (error) {

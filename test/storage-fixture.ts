@@ -26,7 +26,13 @@ import { startPostgres } from './postgres.ts'
 export interface Place {
   readonly engine: EngineChoice
   readonly dataDir: string
+  /** Absent: the one that every storage of the tests has. */
+  readonly masterKeys?: readonly string[]
+  readonly auditFile?: string
 }
+
+/** Nodes on one database must share it. */
+export const MASTER_KEYS: readonly string[] = [Buffer.alloc(32, 7).toString('base64')]
 
 export interface EngineUnderTest {
   readonly kind: EngineChoice['kind']
@@ -67,7 +73,7 @@ function underTest(kind: EngineChoice['kind']): EngineUnderTest {
     kind,
     place,
     async open(at) {
-      const storage = await openStorage(at ?? (await place()))
+      const storage = await openStorage({ masterKeys: MASTER_KEYS, ...(at ?? (await place())) })
       opened.push(storage)
       return storage
     },
@@ -221,13 +227,15 @@ export async function reasonOf(promise: Promise<unknown>): Promise<string> {
 
 /** A process of storage-child.ts, with the first line it printed. */
 export async function startChild(
-  order: { readonly mode: 'open' | 'append' | 'spend' | 'hold'; readonly place: Place } & Readonly<
-    Record<string, unknown>
-  >,
+  order: {
+    readonly mode: 'open' | 'append' | 'spend' | 'hold' | 'audit' | 'rekey'
+    readonly place: Place
+  } & Readonly<Record<string, unknown>>,
   identity: { readonly uid?: number; readonly gid?: number } = {},
 ): Promise<{ readonly said: string; kill(): Promise<void> }> {
   const script = fileURLToPath(new URL('./storage-child.ts', import.meta.url))
-  const child = spawn(process.execPath, [script, JSON.stringify(order)], {
+  const place = { masterKeys: MASTER_KEYS, ...order.place }
+  const child = spawn(process.execPath, [script, JSON.stringify({ ...order, place })], {
     stdio: ['ignore', 'pipe', 'inherit'],
     ...identity,
   })

@@ -10,7 +10,9 @@ const ROOT = join(import.meta.dirname, '..')
 const IMPORTS: Readonly<Record<string, readonly string[]>> = {
   domain: [],
   contract: ['domain'],
-  storage: ['domain'],
+  secrets: ['domain'],
+  // What is sealed is sealed in the transaction that stores it.
+  storage: ['domain', 'secrets'],
   quota: ['domain'],
   http: ['domain'],
   gateway: ['domain', 'http'],

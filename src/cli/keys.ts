@@ -1,5 +1,6 @@
 /** `pollux keys`: reading keys, and switching them off and on. Making and changing them is in key-edit.ts. */
 import type { Command } from 'commander'
+import { APIKEYS_V2 } from '../contract/apikeys.v2.ts'
 import { POLLUX_V1 } from '../contract/pollux.v1.ts'
 import { isKeyString } from '../domain/keystring.ts'
 import { assertCanAsk, confirm, readLine } from './ask.ts'
@@ -43,6 +44,7 @@ export function addKeyCommands(program: Command, session: Session): void {
   addCommand(keys, session, DELETE)
   addCommand(keys, session, UNDELETE)
   addCommand(keys, session, LOOKUP)
+  addCommand(keys, session, REVEAL)
   addCommand(keys, session, TEST_KEY)
 }
 
@@ -187,6 +189,19 @@ const LOOKUP: CommandRow<{ readonly stdin?: boolean }> = {
     if (flags.json) return printJson(invocation, found)
     const params = keyArgument(found.name, {})
     printKey(invocation, await client.call(POLLUX_V1.getKey, { params }))
+  },
+}
+
+const REVEAL: CommandRow<ProjectFlag> = {
+  usage: 'reveal <key>',
+  summary: 'print the keyString of a key whose project had recoverable keys when it was made; it is audited',
+  examples: ['pollux keys reveal first-key > key.txt'],
+  addFlags: addProjectFlag,
+  async run(invocation) {
+    const params = keyParams(invocation)
+    const { keyString } = await invocation.server().client.call(APIKEYS_V2.getKeyString, { params })
+    if (invocation.flags.json) return printJson(invocation, { keyString })
+    invocation.io.stdout.write(`${keyString}\n`)
   },
 }
 

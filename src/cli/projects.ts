@@ -30,6 +30,7 @@ interface ProjectFlags {
   readonly labels?: Readonly<Record<string, string>>
   readonly modelAlias?: Readonly<Record<string, ModelAlias>>
   readonly tier?: string
+  readonly recoverableKeys?: boolean
 }
 
 interface ClearFlags {
@@ -189,6 +190,8 @@ function addProjectFields(command: Command): void {
     .option('--labels <pairs>', 'NAME=VALUE,...', pairs)
     .option('--model-alias <pairs>', 'ALIAS=MODEL[@VERSION],...: another name for a model', modelAliases)
     .option('--tier <tier>', 'the tier whose limits it has (`pollux tiers list`)')
+    .option('--recoverable-keys', 'keep the keyStrings of keys made from now on, sealed, for `keys reveal`')
+    .option('--no-recoverable-keys', 'keep none, and forget those that were kept')
 }
 
 function addEtagFlag(command: Command): void {
@@ -199,12 +202,19 @@ function projectParams({ args }: Pick<Invocation<unknown>, 'args'>): { readonly 
   return { project: projectArgument(args[0] ?? '') }
 }
 
-function projectInput({ displayName, labels, modelAlias, tier }: ProjectFlags): ProjectInput {
+function projectInput({
+  displayName,
+  labels,
+  modelAlias,
+  tier,
+  recoverableKeys,
+}: ProjectFlags): ProjectInput {
   return {
     ...(displayName === undefined ? {} : { displayName }),
     ...(labels === undefined ? {} : { labels: { ...labels } }),
     ...(modelAlias === undefined ? {} : { modelAliases: { ...modelAlias } }),
     ...(tier === undefined ? {} : { tier }),
+    ...(recoverableKeys === undefined ? {} : { recoverableKeys }),
   }
 }
 
@@ -226,6 +236,7 @@ function printProject(invocation: Invocation<unknown>, project: ProjectJson): vo
     ['Deleted', shownTime(invocation, project.deleteTime)],
     ['Labels', pairsLine(project.labels ?? {})],
     ['Aliases', aliases.join(', ')],
+    ['Recoverable', project.recoverableKeys ? 'keys made from now on' : ''],
     ['Etag', project.etag],
   ])
   invocation.io.stdout.write(text)

@@ -1,6 +1,7 @@
 /** argv in, an exit code out: the commands that are clients of a running Pollux. */
 import { Command, CommanderError } from 'commander'
 import { redactCredentials } from '../domain/redaction.ts'
+import { addAuditCommands } from './audit.ts'
 import { addBudgetCommands } from './budgets.ts'
 import { type CliIo, type CommandRow, type Session, addCommand, examplesText, printJson } from './command.ts'
 import { EXIT, reportOf, usageError } from './errors.ts'
@@ -13,6 +14,7 @@ import { addServiceAccountCommands } from './service-accounts.ts'
 import { addTokenCommands } from './tokens.ts'
 import { addQuotaCommands } from './quotas.ts'
 import { addTierCommands } from './tiers.ts'
+import { REKEY } from './rekey.ts'
 import { USAGE } from './usage.ts'
 
 export type { CliIo } from './command.ts'
@@ -25,7 +27,7 @@ Exit codes:
   1 general failure  4 not authenticated     7 too many requests         10 keys test: the call would be refused
   2 usage            5 permission denied     8 spend cap reached
   12 ledger verify: an overrun that nobody has acknowledged
-  13 ledger verify: a budget differs from its records`
+  13 ledger verify: a budget differs from its records; audit verify: the trail is broken`
 
 /**
  * Runs one command and resolves to its exit code (errors.ts has the table). Never rejects: failures are printed on
@@ -86,6 +88,8 @@ function createProgram(session: Session): Command {
   addIamCommands(program, session)
   addServiceAccountCommands(program, session)
   addTokenCommands(program, session)
+  addAuditCommands(program, session)
+  addCommand(program, session, REKEY)
   addCommand(program, session, USAGE)
   addCommand(program, session, VERSION)
   for (const group of program.commands.filter(({ commands }) => commands.length > 0)) {

@@ -96,10 +96,9 @@ export const APIKEYS_V2 = {
     query: NO_QUERY,
     body: null,
     response: z.object({ keyString: z.string() }),
-    errors: ['CONSUMER_INVALID', 'RESOURCE_NOT_FOUND', 'KEY_STRING_SHOWN_ONCE'],
-    // Nothing is revealed as long as only digests are stored.
-    audit: null,
-    summary: 'Refused: a keyString is shown once, when its key is made.',
+    errors: ['CONSUMER_INVALID', 'RESOURCE_NOT_FOUND', 'KEY_STRING_SHOWN_ONCE', 'SECRET_UNREADABLE'],
+    audit: `${METHOD}.GetKeyString`,
+    summary: 'Reveals the keyString of a key that was made while its project had recoverableKeys.',
   }),
   updateKey: endpoint({
     id: 'apikeys.v2.keys.patch',

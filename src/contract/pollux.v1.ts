@@ -39,6 +39,10 @@ export const PolluxProject = ProjectV3.extend({
     .string()
     .optional()
     .meta({ description: 'The id of its tier. Absent or empty: none, so no limits but its own.' }),
+  recoverableKeys: z.boolean().optional().meta({
+    description:
+      'The keyStrings of keys made from now on are sealed and kept, so that getKeyString works. Switching it off forgets them.',
+  }),
 }).meta({ id: 'Project' })
 
 const KeyInput = PolluxKey.partial().meta({ id: 'KeyInput' })
@@ -290,7 +294,7 @@ const PROJECT_ENDPOINTS = {
     response: PolluxProject,
     errors: ['RESOURCE_NOT_FOUND', 'MASK_INVALID', 'ETAG_MISMATCH', 'STATE_CONFLICT'],
     audit: `${PROJECT_METHOD}.UpdateProject`,
-    summary: 'Changes displayName, labels, modelAliases or tier.',
+    summary: 'Changes displayName, labels, modelAliases, tier or recoverableKeys.',
   }),
   deleteProject: endpoint({
     id: 'pollux.v1.projects.delete',

@@ -1,4 +1,5 @@
 import { APIKEYS_V2 } from './apikeys.v2.ts'
+import { AUDIT_V1 } from './audit.v1.ts'
 import { KEY_BUDGETS_V1, LEDGER_V1, ORGANIZATION_BUDGETS_V1, PROJECT_BUDGETS_V1 } from './budgets.v1.ts'
 import type { Endpoint } from './endpoint.ts'
 import { ORGANIZATION_IAM_V1, PROJECT_IAM_V3 } from './iam.v3.ts'
@@ -23,6 +24,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...Object.values(KEY_QUOTAS_V1),
   ...Object.values(QUOTAS_V1),
   ...Object.values(TIERS_V1),
+  ...Object.values(AUDIT_V1),
 ]
 
 /** Whether a decoded path belongs to the management plane, served or not. Under /v1 only its operations do. */

@@ -1,11 +1,11 @@
 import type { APIKEYS_V2 } from '../contract/apikeys.v2.ts'
-import { ApiError } from '../domain/error.ts'
 import type { Handlers } from './call.ts'
 import {
   type KeysContext,
   MUTABLE_V2,
   createKey,
   deleteKey,
+  getKeyString,
   lookupKey,
   undeleteKey,
   updateKey,
@@ -35,13 +35,7 @@ export function apikeysHandlers(context: KeysContext): Handlers<typeof APIKEYS_V
       const { key } = await requireKey(storage, call.params, call)
       return keyV2Json(key)
     },
-    async getKeyString(call) {
-      await requireKey(storage, call.params, call)
-      throw new ApiError(
-        'KEY_STRING_SHOWN_ONCE',
-        'The keyString of this key was shown once, when the key was made, and only its digest is stored. If it is lost, make a new key, move its callers there, and delete this one.',
-      )
-    },
+    getKeyString: call => getKeyString(context, call, call.params),
     async updateKey(call) {
       const { params, query, body } = call
       const request = { params, query, body, mutable: MUTABLE_V2, operation: operation('UpdateKey') }

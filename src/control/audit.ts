@@ -56,8 +56,8 @@ export function keyAuditState(key: Partial<Key>): unknown {
 }
 
 export function projectAuditState(project: Partial<Project>): unknown {
-  const { projectId, displayName, labels, modelAliases, tier, deleteTimeMs } = project
-  return { projectId, displayName, labels, modelAliases, tier, deleteTimeMs }
+  const { projectId, displayName, labels, modelAliases, tier, recoverableKeys, deleteTimeMs } = project
+  return { projectId, displayName, labels, modelAliases, tier, recoverableKeys, deleteTimeMs }
 }
 
 export function budgetAuditState(budget: Partial<Budget>): unknown {

@@ -40,8 +40,24 @@ export function startJobs(context: JobsContext): Jobs {
   }
 }
 
-/** Purges keys and projects deleted more than 30 days ago and operations older than seven. Failures are logged. */
-export async function runJobs({ storage, log, now }: JobsContext): Promise<void> {
+/** What has to be done every hour. Failures are logged. */
+export async function runJobs(context: JobsContext): Promise<void> {
+  await purge(context)
+  await signAudit(context)
+}
+
+/** Signs where the audit trail ends, and logs it: the log is where the database cannot be made to forget. */
+async function signAudit({ storage, log }: JobsContext): Promise<void> {
+  try {
+    const checkpoint = await storage.audit.checkpoint()
+    if (checkpoint !== null) log.info({ checkpoint }, 'audit checkpoint')
+  } catch (cause) {
+    log.error({ err: cause }, 'audit checkpoint failed')
+  }
+}
+
+/** Purges keys and projects deleted more than 30 days ago and operations older than seven. */
+async function purge({ storage, log, now }: JobsContext): Promise<void> {
   try {
     const audit = systemEntry({
       methodName: 'pollux.v1.Jobs.Purge',

@@ -16,7 +16,7 @@ import {
 import { maskKeyString, mintKeyString } from '../domain/keystring.ts'
 import { mayDo } from '../domain/permission.ts'
 import { parseRestrictions } from '../domain/restriction.ts'
-import type { KeyDraft, KeyPatch, OperationDraft, Storage } from '../storage/storage.ts'
+import type { KeyDraft, KeyGrant, KeyPatch, OperationDraft, Storage } from '../storage/storage.ts'
 import { auditEntry, keyAuditState } from './audit.ts'
 import type { AnyCall, CallFacts } from './call.ts'
 import { requireKey, requireProject } from './lookup.ts'
@@ -67,6 +67,7 @@ export async function createKey(context: KeysContext, call: AnyCall, request: Cr
     projectNumber: project.number,
     maskedKeyString: maskKeyString(keyString),
     digest: digestOf(keyString),
+    keyString,
   }
   const operation = request.operation?.(project.number) ?? null
   const audit = auditEntry(call, {
@@ -189,14 +190,36 @@ export async function lookupKey(
   { principal }: Pick<CallFacts, 'principal'>,
   keyString: string,
 ) {
+  const { key } = await findByKeyString(storage, keyString, ({ projectNumber }) =>
+    mayDo(principal, 'apikeys.keys.lookup', projectNumber),
+  )
+  return { parent: keyParent(key.projectNumber), name: keyName(key) }
+}
+
+/** The key of a keyString. Throws RESOURCE_NOT_FOUND when no key that the caller may know of has this string. */
+export async function findByKeyString(
+  storage: Storage,
+  keyString: string,
+  mayKnow: (key: Key) => boolean,
+): Promise<KeyGrant> {
   const grant = await storage.keys.findByDigest(digestOf(keyString.trim()))
-  if (grant === null || !mayDo(principal, 'apikeys.keys.lookup', grant.key.projectNumber)) {
-    throw new ApiError(
-      'RESOURCE_NOT_FOUND',
-      'No key has this keyString: it was never issued here, or is purged.',
-    )
-  }
-  return { parent: keyParent(grant.key.projectNumber), name: keyName(grant.key) }
+  if (grant !== null && mayKnow(grant.key)) return grant
+  throw new ApiError(
+    'RESOURCE_NOT_FOUND',
+    'No key has this keyString: it was never issued here, or is purged.',
+  )
+}
+
+/** The keyString of a recoverable key. The reveal is audited before it is answered; KEY_STRING_SHOWN_ONCE where none is kept. */
+export async function getKeyString({ storage }: KeysContext, call: AnyCall, params: KeyParams) {
+  const { key } = await requireKey(storage, params, call)
+  const audit = auditEntry(call, {
+    resourceName: keyName(key),
+    projectNumber: key.projectNumber,
+    before: null,
+    after: null,
+  })
+  return { keyString: await storage.keys.reveal(key.uid, audit) }
 }
 
 type Fields = Required<Omit<KeyPatch, 'disabledTimeMs' | 'unusedSinceMs'>>

@@ -25,7 +25,7 @@ import { emptyToNull, presentFields } from './parse.ts'
 import { projectName, projectV3Json } from './resource-names.ts'
 
 const MUTABLE_V3 = ['displayName', 'labels'] as const
-export const MUTABLE = [...MUTABLE_V3, 'modelAliases', 'tier'] as const
+export const MUTABLE = [...MUTABLE_V3, 'modelAliases', 'tier', 'recoverableKeys'] as const
 
 type MutableField = (typeof MUTABLE)[number]
 type ProjectBody = BodyOf<typeof POLLUX_V1.createProject>
@@ -41,8 +41,22 @@ export async function createProject(
   const { projectId } = body
   if (projectId === undefined) throw invalidField('project.projectId', 'a project needs an id')
   assertProjectId(projectId)
-  const { displayName = '', labels = {}, modelAliases = {}, tier = null } = readFields(body, new Set(MUTABLE))
-  const draft = { projectId, displayName, labels, modelAliases, tier, ...creatorAsOwner(call.principal) }
+  const {
+    displayName = '',
+    labels = {},
+    modelAliases = {},
+    tier = null,
+    recoverableKeys = false,
+  } = readFields(body, new Set(MUTABLE))
+  const draft = {
+    projectId,
+    displayName,
+    labels,
+    modelAliases,
+    tier,
+    recoverableKeys,
+    ...creatorAsOwner(call.principal),
+  }
   const changed = { resourceName: projectName(projectId), projectNumber: null, before: null }
   const audit = auditEntry(call, {
     ...changed,
@@ -196,7 +210,7 @@ function assertParent(parent: string | undefined, { endpoint }: CallFacts): void
 
 /** The validated values of `fields`; a field that the body leaves out is cleared. */
 function readFields(body: ProjectBody, fields: ReadonlySet<MutableField>): ProjectPatch {
-  const { displayName = '', labels = {}, modelAliases = {} } = body
+  const { displayName = '', labels = {}, modelAliases = {}, recoverableKeys = false } = body
   if (fields.has('displayName')) assertProjectDisplayName(displayName)
   if (fields.has('labels')) assertLabels(labels)
   return {
@@ -204,5 +218,6 @@ function readFields(body: ProjectBody, fields: ReadonlySet<MutableField>): Proje
     ...(fields.has('labels') ? { labels } : {}),
     ...(fields.has('modelAliases') ? { modelAliases: parseModelAliases(modelAliases) } : {}),
     ...(fields.has('tier') ? { tier: emptyToNull(body.tier) } : {}),
+    ...(fields.has('recoverableKeys') ? { recoverableKeys } : {}),
   }
 }

@@ -80,11 +80,12 @@ export function projectV3Json(project: Project): ProjectV3Json {
 
 /** The Project of /pollux/v1. */
 export function projectJson(project: Project): ProjectJson {
-  const { modelAliases, tier } = project
+  const { modelAliases, tier, recoverableKeys } = project
   return {
     ...projectV3Json(project),
     ...(Object.keys(modelAliases).length === 0 ? {} : { modelAliases: { ...modelAliases } }),
     ...(tier === null ? {} : { tier }),
+    ...(recoverableKeys ? { recoverableKeys } : {}),
   }
 }
 

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import createFastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { APIKEYS_V2 } from '../contract/apikeys.v2.ts'
+import { AUDIT_V1 } from '../contract/audit.v1.ts'
 import {
   KEY_BUDGETS_V1,
   LEDGER_V1,
@@ -21,6 +22,7 @@ import { assertSingleHeaders } from '../http/headers.ts'
 import { renderError, toApiError } from '../http/render.ts'
 import type { Storage } from '../storage/storage.ts'
 import { apikeysHandlers } from './apikeys.ts'
+import { auditHandlers } from './audit-trail.ts'
 import { authenticate } from './authenticate.ts'
 import { authorize } from './authorize.ts'
 import { BODY_BYTES_MAX, decodeJson, fromFastify } from './body.ts'
@@ -118,6 +120,7 @@ export async function createControl(deps: ControlDeps): Promise<Control> {
   register(fastify, principals, { table: KEY_QUOTAS_V1, handlers: keyQuotaHandlers(context) })
   register(fastify, principals, { table: QUOTAS_V1, handlers: quotaHandlers(context) })
   register(fastify, principals, { table: TIERS_V1, handlers: tierHandlers(storage, tiers) })
+  register(fastify, principals, { table: AUDIT_V1, handlers: auditHandlers(context) })
   await fastify.ready()
   return {
     handle: (request, response) => fastify.routing(request, response),

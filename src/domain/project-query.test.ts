@@ -14,6 +14,7 @@ const project: Project = {
   deleteTimeMs: null,
   modelAliases: {},
   tier: null,
+  recoverableKeys: false,
 }
 
 describe('a search query', () => {

@@ -22,6 +22,8 @@ export interface Project {
   readonly modelAliases: Readonly<Record<string, ModelAlias>>
   /** The id of its tier; null: none, and no rate limits but its own. */
   readonly tier: string | null
+  /** Whether the keyStrings of keys made from now on are sealed and kept, so that they can be read again. */
+  readonly recoverableKeys: boolean
 }
 
 /** Where an alias leads: a model id, and an API version if the target is not served under the one that was asked. */

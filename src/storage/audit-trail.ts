@@ -1,65 +1,75 @@
-/** The audit trail: appended to, read from its newest end. */
-import type { Selectable } from 'kysely'
-import type { AuditEntry } from '../domain/audit.ts'
-import { auditRow } from './commit.ts'
+/** The audit trail: appended to, read from either end, verified as a chain. */
+import type { AuditEntry, ChainedEntry } from '../domain/audit.ts'
+import type { SigningKey } from '../secrets/signing-key.ts'
+import type { AuditChain, AuditCheckpoint } from './audit-chain.ts'
+import { chainedEntryOf } from './audit-row.ts'
+import { verifyAudit } from './audit-verify.ts'
 import { decodeCursor, pageOf } from './cursor.ts'
 import type { Engine } from './engine.ts'
-import type { AuditEntryTable } from './schema.ts'
-import type { AuditStore, Page, PageRequest } from './storage.ts'
-
-type TimedEntry = AuditEntry & { readonly timeMs: number }
+import type { AuditQuery, AuditStore, AuditVerification, Page, PageRequest } from './storage.ts'
 
 export class AuditTrail implements AuditStore {
   readonly #engine: Engine
+  readonly #chain: AuditChain
+  readonly #signingKey: SigningKey
 
-  constructor(engine: Engine) {
+  constructor(engine: Engine, chain: AuditChain, signingKey: SigningKey) {
     this.#engine = engine
+    this.#chain = chain
+    this.#signingKey = signingKey
   }
 
   async append(entry: AuditEntry): Promise<void> {
-    const nowMs = await this.#engine.nowMs(this.#engine.db)
-    await this.#engine.db.insertInto('audit_entry').values(auditRow(entry, nowMs)).execute()
+    await this.#engine.db
+      .transaction()
+      .execute(async trx => this.#chain.append(trx, entry, await this.#engine.nowMs(trx)))
   }
 
-  async list(query: { readonly projectNumber: string | null } & PageRequest): Promise<Page<TimedEntry>> {
-    const scope = ['audit', query.projectNumber ?? '']
-    const after = decodeCursor(query.cursor, scope, ['number', 'string'])
+  async list(query: AuditQuery & PageRequest): Promise<Page<ChainedEntry>> {
+    const { projectNumber, resourceName = null, principal = null, methodName = null, sinceMs = null } = query
+    const { oldestFirst = false } = query
+    const filter = [projectNumber, resourceName, principal, methodName, sinceMs, oldestFirst]
+    const scope = ['audit', JSON.stringify(filter)]
+    const after = decodeCursor(query.cursor, scope, ['number'])
     const { bytewise } = this.#engine
-    let rows = this.#engine.db.selectFrom('audit_entry').selectAll()
-    if (query.projectNumber !== null) rows = rows.where('project_number', '=', query.projectNumber)
-    if (after !== null) {
-      const [time, insertId] = [Number(after[0]), String(after[1])]
-      rows = rows.where(row =>
-        row.or([
-          row('time', '<', time),
-          row.and([row('time', '=', time), row(bytewise(row.ref('insert_id')), '<', insertId)]),
-        ]),
+    let rows = this.#engine.db
+      .selectFrom('audit_entry')
+      .leftJoin('audit_entry as before', join =>
+        join.on('before.seq', '=', row => row('audit_entry.seq', '-', 1)),
       )
+      .selectAll('audit_entry')
+      .select('before.digest as previous_digest')
+    if (projectNumber !== null) rows = rows.where('audit_entry.project_number', '=', projectNumber)
+    if (principal !== null) rows = rows.where('audit_entry.principal', '=', principal)
+    if (methodName !== null) rows = rows.where('audit_entry.method_name', '=', methodName)
+    if (sinceMs !== null) rows = rows.where('audit_entry.time', '>=', sinceMs)
+    if (resourceName !== null) {
+      // "0" is the character behind "/".
+      rows = rows.where(row => {
+        const name = bytewise(row.ref('audit_entry.resource_name'))
+        return row.or([
+          row('audit_entry.resource_name', '=', resourceName),
+          row.and([row(name, '>', `${resourceName}/`), row(name, '<', `${resourceName}0`)]),
+        ])
+      })
     }
+    if (after !== null) rows = rows.where('audit_entry.seq', oldestFirst ? '>' : '<', Number(after[0]))
     const found = await rows
-      .orderBy('time', 'desc')
-      .orderBy(row => bytewise(row.ref('insert_id')), 'desc')
+      .orderBy('audit_entry.seq', oldestFirst ? 'asc' : 'desc')
       .limit(query.limit + 1)
       .execute()
-    return pageOf(found, query.limit, { scope, keyOf: row => [row.time, row.insert_id], item: entryOf })
+    return pageOf(found, query.limit, {
+      scope,
+      keyOf: row => [row.seq],
+      item: row => chainedEntryOf(row, row.previous_digest ?? ''),
+    })
   }
-}
 
-function entryOf(row: Selectable<AuditEntryTable>): TimedEntry {
-  return {
-    insertId: row.insert_id,
-    timeMs: row.time,
-    principal: row.principal,
-    methodName: row.method_name,
-    permission: row.permission,
-    resourceName: row.resource_name,
-    projectNumber: row.project_number,
-    callerIp: row.caller_ip,
-    userAgent: row.user_agent,
-    requestReason: row.request_reason,
-    requestId: row.request_id,
-    request: JSON.parse(row.request),
-    before: JSON.parse(row.before),
-    after: JSON.parse(row.after),
+  async verify(): Promise<AuditVerification> {
+    return await verifyAudit(this.#engine.db, this.#signingKey)
+  }
+
+  async checkpoint(): Promise<AuditCheckpoint | null> {
+    return await this.#chain.checkpoint()
   }
 }

@@ -1,12 +1,12 @@
 /** One change = one transaction: the change itself, its audit entry, its operation, and the epoch that tells the peers. */
-import type { Insertable } from 'kysely'
 import type { AuditEntry } from '../domain/audit.ts'
 import type { Budget } from '../domain/budget.ts'
 import type { Key } from '../domain/key.ts'
 import type { Project } from '../domain/project.ts'
+import type { AuditChain } from './audit-chain.ts'
 import type { Engine } from './engine.ts'
 import { Gate } from './gate.ts'
-import type { AuditEntryTable, Db } from './schema.ts'
+import type { Db } from './schema.ts'
 import type { Change, OperationDraft } from './storage.ts'
 
 /** What goes into the transaction beside the change. */
@@ -23,6 +23,8 @@ export interface Outcome<Result> {
   readonly result: Result
   readonly changes: readonly Change[]
   readonly resource: Resource | null
+  /** What else happened with the change, for the audit trail. */
+  readonly entries?: readonly AuditEntry[]
 }
 
 /** Half of the connections (postgres-pool.ts): a burst of changes never keeps usage from being committed. */
@@ -32,13 +34,15 @@ const COMMIT_WAIT_MS = 10_000
 export class Committer {
   readonly #gate = new Gate(COMMITS_AT_ONCE_MAX, COMMIT_WAIT_MS)
   readonly #engine: Engine
+  readonly #chain: AuditChain
   readonly #emit: (change: Change) => void
   /** Epochs that this process is making or made since `#seenEpoch`. */
   readonly #ownEpochs = new Set<number>()
   #seenEpoch: number | null = null
 
-  constructor(engine: Engine, emit: (change: Change) => void) {
+  constructor(engine: Engine, chain: AuditChain, emit: (change: Change) => void) {
     this.#engine = engine
+    this.#chain = chain
     this.#emit = emit
   }
 
@@ -79,7 +83,7 @@ export class Committer {
         const nowMs = await this.#engine.nowMs(trx)
         const outcome = await work(trx, nowMs)
         if (outcome === null) return null
-        await writeTrail(trx, nowMs, { trail, resource: outcome.resource })
+        await this.#writeTrail(trx, nowMs, { trail, outcome })
         epoch = await raiseEpoch(trx)
         if (this.#engine.hasPeers) this.#ownEpochs.add(epoch)
         return outcome
@@ -92,6 +96,25 @@ export class Committer {
     if (outcome === null) return null
     for (const change of outcome.changes) this.#emit(change)
     return outcome.result
+  }
+
+  /** The entries come last but for the epoch, so that the chain is not locked for longer than it takes. */
+  async #writeTrail(
+    trx: Db,
+    nowMs: number,
+    { trail, outcome }: { readonly trail: Trail; readonly outcome: Outcome<unknown> },
+  ): Promise<void> {
+    const { audit, operation } = trail
+    const { resource, entries = [] } = outcome
+    if (operation !== null) {
+      const { name, verb } = operation
+      await trx
+        .insertInto('operation')
+        .values({ name, verb, create_time: nowMs, resource: JSON.stringify(resource) })
+        .execute()
+    }
+    if (audit !== null) await this.#chain.append(trx, completed(audit, resource), nowMs)
+    for (const entry of entries) await this.#chain.append(trx, entry, nowMs)
   }
 
   /** Looks whether another process changed something, and says so to the listeners. */
@@ -119,51 +142,9 @@ async function raiseEpoch(trx: Db): Promise<number> {
   return value
 }
 
-async function writeTrail(
-  trx: Db,
-  nowMs: number,
-  { trail, resource }: { trail: Trail; resource: Resource | null },
-): Promise<void> {
-  if (trail.audit !== null) {
-    const entry = completed(trail.audit, resource)
-    await trx.insertInto('audit_entry').values(auditRow(entry, nowMs)).execute()
-  }
-  if (trail.operation !== null) {
-    const { name, verb } = trail.operation
-    await trx
-      .insertInto('operation')
-      .values({ name, verb, create_time: nowMs, resource: JSON.stringify(resource) })
-      .execute()
-  }
-}
-
 /** Only the transaction knows the number of a new project and the resource as it was stored. */
 function completed(entry: AuditEntry, resource: Resource | null): AuditEntry {
   if (resource === null) return entry
   const number = 'number' in resource ? resource.number : resource.projectNumber
   return { ...entry, projectNumber: entry.projectNumber ?? number, after: entry.after ?? resource }
-}
-
-/** An audit entry as a row. */
-export function auditRow(entry: AuditEntry, timeMs: number): Insertable<AuditEntryTable> {
-  return {
-    insert_id: entry.insertId,
-    time: timeMs,
-    principal: entry.principal,
-    method_name: entry.methodName,
-    permission: entry.permission,
-    resource_name: entry.resourceName,
-    project_number: entry.projectNumber,
-    caller_ip: entry.callerIp,
-    user_agent: entry.userAgent,
-    request_reason: entry.requestReason,
-    request_id: entry.requestId,
-    request: json(entry.request),
-    before: json(entry.before),
-    after: json(entry.after),
-  }
-}
-
-function json(value: unknown): string {
-  return JSON.stringify(value ?? null)
 }

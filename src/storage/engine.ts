@@ -36,8 +36,14 @@ export interface Engine {
   readonly bytewise: (expression: Expression<string>) => RawBuilder<string>
   /** Until the transaction ends, nobody else makes or drops tables on demand. */
   lockSchema(trx: Db): Promise<void>
+  /** From here on the transaction waits for locks for 1.5 s at most, where others can hold any. */
+  limitLockWait(trx: Db): Promise<void>
   /** Behind an `order by` of a select: the table's rows are locked in that order. Empty where one change runs at a time. */
   forUpdateOf(table: string): RawBuilder<unknown>
+  /** All rows of a table as arrays in the order of the columns, some hundred at a time, so that no table has to fit into memory. */
+  readRows(trx: Db, table: string, columns: readonly string[]): AsyncIterable<readonly (readonly unknown[])[]>
+  /** Which table holds foreign keys to which. */
+  references(trx: Db): Promise<readonly { readonly table: string; readonly target: string }[]>
   /** Runs `work`, which only reads, in a transaction that sees one moment. */
   snapshot<Result>(work: (trx: Db) => Promise<Result>): Promise<Result>
   failureOf(error: unknown): Failure
@@ -82,10 +88,47 @@ function openSqlite(path: string): Engine {
       sql`(select key as position, ${sql.join(columns.map(sqliteColumn))} from ${each}(${json})) as r`,
     bytewise: expression => sql<string>`${expression}`,
     lockSchema: async () => {},
+    limitLockWait: async () => {},
     forUpdateOf: () => sql``,
+    readRows: sqliteRows,
+    async references(trx) {
+      const { rows } = await sql<{ table: string; target: string }>`
+        select m.name as "table", f."table" as target from sqlite_master as m, pragma_foreign_key_list(m.name) as f
+        where m.type = 'table'`.execute(trx)
+      return rows
+    },
     snapshot: work => db.transaction().execute(work),
     failureOf: sqliteFailure,
   }
+}
+
+const READ_ROWS = 500
+
+/** Every table of ours has a rowid (sqlite.org/rowidtable). */
+async function* sqliteRows(trx: Db, table: string, columns: readonly string[]) {
+  let after = Number.MIN_SAFE_INTEGER
+  for (;;) {
+    const { rows } = await sql<Record<string, unknown>>`
+      select rowid as "row number", ${sql.join(columns.map(name => sql.ref(name)))} from ${sql.table(table)}
+      where rowid > ${after} order by rowid limit ${READ_ROWS}`.execute(trx)
+    const last = rows.at(-1)
+    if (last === undefined) return
+    yield rows.map(row => columns.map(name => row[name]))
+    after = Number(last['row number'])
+  }
+}
+
+async function* postgresRows(trx: Db, table: string, columns: readonly string[]) {
+  await sql`declare backup_rows no scroll cursor for
+    select ${sql.join(columns.map(name => sql.ref(name)))} from ${sql.table(table)}`.execute(trx)
+  for (;;) {
+    const { rows } = await sql<Record<string, unknown>>`fetch ${sql.lit(READ_ROWS)} from backup_rows`.execute(
+      trx,
+    )
+    if (rows.length === 0) break
+    yield rows.map(row => columns.map(name => row[name]))
+  }
+  await sql`close backup_rows`.execute(trx)
 }
 
 function hasJsonbEach(database: DatabaseSync): boolean {
@@ -133,7 +176,18 @@ function openPostgres(url: string): Engine {
     lockSchema: async trx => {
       await sql`select pg_advisory_xact_lock(${sql.lit(SCHEMA_LOCK)})`.execute(trx)
     },
+    limitLockWait: async trx => {
+      await sql`set local lock_timeout = '1500ms'`.execute(trx)
+    },
     forUpdateOf: table => sql`for update of ${sql.ref(table)}`,
+    readRows: postgresRows,
+    async references(trx) {
+      const { rows } = await sql<{ table: string; target: string }>`
+        select h.relname as "table", t.relname as target from pg_constraint as c
+        join pg_class as h on h.oid = c.conrelid join pg_class as t on t.oid = c.confrelid
+        where c.contype = 'f'`.execute(trx)
+      return rows
+    },
     snapshot: work =>
       db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(work),
     failureOf: postgresFailure,

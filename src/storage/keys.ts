@@ -25,19 +25,29 @@ import type {
   PageRequest,
   Target,
 } from './storage.ts'
+import { keepKeyString, readKeyString } from './key-string.ts'
+import type { Vault } from './vault.ts'
 
 const DAY_MS = 86_400_000
 
 type KeyTarget = Target & { readonly unusedSinceMs: number | null }
 
+interface KeyPlaces {
+  readonly engine: Engine
+  readonly committer: Committer
+  readonly vault: Vault
+}
+
 export class Keys implements KeyStore {
   readonly #engine: Engine
   readonly #committer: Committer
+  readonly #vault: Vault
   readonly #rollup: Rollup
 
-  constructor(engine: Engine, committer: Committer, rollup: Rollup) {
+  constructor({ engine, committer, vault }: KeyPlaces, rollup: Rollup) {
     this.#engine = engine
     this.#committer = committer
+    this.#vault = vault
     this.#rollup = rollup
   }
 
@@ -45,6 +55,7 @@ export class Keys implements KeyStore {
     return await this.#committer.commit({ audit, operation }, async (trx, nowMs) => {
       await takePlace(trx, draft.projectNumber)
       await insertKey(trx, draft, nowMs)
+      await keepKeyString(this.#vault, trx, draft)
       return await outcomeOf(trx, draft.uid)
     })
   }
@@ -72,6 +83,14 @@ export class Keys implements KeyStore {
     if (project === undefined || project.purge_time !== null) return null
     const quota = await quotaGrantOf(this.#engine.db, row, project.tier)
     return { key: keyOf(row), project: projectOf(project), budgets: budgets.map(budgetOf), quota }
+  }
+
+  async reveal(uid: string, audit: AuditEntry): Promise<string> {
+    return await this.#committer.commit({ audit, operation: null }, async trx => ({
+      result: await readKeyString(this.#vault, trx, await requireKey(trx, uid)),
+      changes: [],
+      resource: null,
+    }))
   }
 
   async list(

@@ -8,6 +8,8 @@ import { init } from './migrations/0001-init.ts'
 import { money } from './migrations/0002-money.ts'
 import { iam } from './migrations/0008-iam.ts'
 import { quota } from './migrations/0004-quota.ts'
+import { secrets } from './migrations/0009-secrets.ts'
+import { auditChain } from './migrations/0010-audit-chain.ts'
 import type { Database } from './schema.ts'
 
 /** In the order of their names, which is the order in which they run. */
@@ -16,6 +18,8 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0002-money': money,
   '0004-quota': quota,
   '0008-iam': iam,
+  '0009-secrets': secrets,
+  '0010-audit-chain': auditChain,
 }
 
 /** STATE_CONFLICT when the database was written by a newer program. Reads only. */
@@ -28,12 +32,23 @@ export async function refuseNewer(db: Kysely<Database>): Promise<void> {
   const unknown = rows.map(row => row.name).filter(name => !Object.hasOwn(MIGRATIONS, name))
   const found = unknown.sort().at(-1)
   if (found === undefined) return
-  const newest = Object.keys(MIGRATIONS).sort().at(-1)
   throw new ApiError(
     'STATE_CONFLICT',
-    `The database is at version ${found}; this Pollux knows versions up to ${newest}. Databases only go forward: ` +
+    `The database is at version ${found}; this Pollux knows versions up to ${NEWEST_VERSION}. Databases only go forward: ` +
       'run the newer Pollux that wrote it, or restore a backup from before the upgrade. Nothing was changed.',
   )
+}
+
+/** The newest version there is, and with it the tables this program knows. */
+export const NEWEST_VERSION = Object.keys(MIGRATIONS).sort().at(-1) ?? ''
+
+/** The version a database is at; null when it has none of our tables. */
+export async function versionOf(db: Kysely<Database>): Promise<string | null> {
+  const tables = await db.introspection.getTables({ withInternalKyselyTables: true })
+  if (!tables.some(table => table.name === DEFAULT_MIGRATION_TABLE)) return null
+  const { rows } = await sql<{ name: string | null }>`
+    select max(name) as name from ${sql.table(DEFAULT_MIGRATION_TABLE)}`.execute(db)
+  return rows[0]?.name ?? null
 }
 
 /** Runs what has not run yet. */

@@ -28,6 +28,10 @@ export interface StorageOptions {
   readonly dataDir: string
   /** Whose days and months the budgets have; an IANA name. */
   readonly timeZone?: string
+  /** In base64, the one that seals first, then older ones that still open. Absent: the file master-key of the folder, made there. */
+  readonly masterKeys?: readonly string[]
+  /** A file that audit entries are appended to besides; nothing changes while it cannot be written. */
+  readonly auditFile?: string
   /**
    * Hears of failures that no caller waits for, once per outage: folding usage, looking for others' changes. Both are
    * tried again.
@@ -37,14 +41,15 @@ export interface StorageOptions {
 
 /**
  * Locks the folder, opens the database and brings it up to date. STATE_CONFLICT when another process has the folder or
- * the database is newer than this program; STORAGE_UNAVAILABLE when either cannot be used.
+ * the database is newer than this program, or sealed under another master key; STORAGE_UNAVAILABLE when either cannot be used.
  */
 export async function openStorage(options: StorageOptions): Promise<Storage> {
   const { engine, dataDir, timeZone = DEFAULT_TIME_ZONE, onFailure = () => {} } = options
+  const { masterKeys = null, auditFile = null } = options
   const listeners = new Set<(change: Change) => void>()
   const opened = Promise.withResolvers<{ readonly hasPeers: boolean }>()
   const worker = new Worker(new URL('./worker.ts', import.meta.url), {
-    workerData: { engine, dataDir, timeZone } satisfies StorageThreadOptions,
+    workerData: { engine, dataDir, timeZone, masterKeys, auditFile } satisfies StorageThreadOptions,
     name: 'storage',
   })
   worker.once('error', opened.reject)
@@ -106,6 +111,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     ledger: ledgerAfterAppends(caller.object('ledger'), queue),
     journal,
     audit: caller.object('audit'),
+    secrets: caller.object('secrets'),
     node: store,
     onChange: listener => {
       listeners.add(listener)
@@ -121,6 +127,7 @@ function keysAfterAppends(keys: KeyStore, queue: AppendQueue): KeyStore {
     create: (...args) => keys.create(...args),
     find: (...args) => keys.find(...args),
     findByDigest: digest => keys.findByDigest(digest),
+    reveal: (...args) => keys.reveal(...args),
     list: query => keys.list(query),
     async update(target, patch, ...trail) {
       if (patch.unusedSinceMs !== undefined) await queue.settled()

@@ -1,9 +1,8 @@
 /** Cost above what calls had held: kept beside what is posted, and every budget it hit is frozen (MONEY.md rule 19). */
-import { systemEntry } from '../domain/audit.ts'
+import { type AuditEntry, systemEntry } from '../domain/audit.ts'
 import type { RowOverrun } from './append-queue.ts'
 import type { BudgetRow } from './budget-row.ts'
 import { budgetOf } from './budget-row.ts'
-import { auditRow } from './commit.ts'
 import { newEtag } from './projects.ts'
 import type { Db } from './schema.ts'
 
@@ -19,8 +18,13 @@ export async function budgetsOfRows(db: Db, rowIds: readonly number[]): Promise<
     .execute()
 }
 
-/** Adds the overruns to their rows and freezes the budgets, each with an audit entry of its own. */
-export async function postOverruns(trx: Db, overruns: readonly RowOverrun[], nowMs: number): Promise<void> {
+/** Adds the overruns to their rows and freezes the budgets; what the audit trail has to say of each. */
+export async function postOverruns(
+  trx: Db,
+  overruns: readonly RowOverrun[],
+  nowMs: number,
+): Promise<readonly AuditEntry[]> {
+  const entries: AuditEntry[] = []
   for (const found of await budgetsOfRows(
     trx,
     overruns.map(({ rowId }) => rowId),
@@ -39,10 +43,7 @@ export async function postOverruns(trx: Db, overruns: readonly RowOverrun[], now
       resourceName: `budgets/${after.uid}`,
       projectNumber: after.projectNumber,
     })
-    await trx
-      .insertInto('audit_entry')
-      .values(auditRow({ ...entry, before, after }, nowMs))
-      .execute()
+    entries.push({ ...entry, before, after })
   }
   for (const { rowId, nanos } of overruns.toSorted((left, right) => left.rowId - right.rowId)) {
     await trx
@@ -51,4 +52,5 @@ export async function postOverruns(trx: Db, overruns: readonly RowOverrun[], now
       .where('id', '=', rowId)
       .execute()
   }
+  return entries
 }

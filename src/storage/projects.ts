@@ -9,6 +9,7 @@ import type { Committer } from './commit.ts'
 import { decodeCursor, pageOf } from './cursor.ts'
 import type { Engine } from './engine.ts'
 import { insertBinding } from './iam.ts'
+import { forgetKeyStrings } from './key-string.ts'
 import type { Database, Db, ProjectTable } from './schema.ts'
 import type {
   OperationDraft,
@@ -43,6 +44,7 @@ export function projectOf(row: Selectable<ProjectTable>): Project {
     deleteTimeMs: row.delete_time,
     modelAliases: JSON.parse(row.model_aliases) as Project['modelAliases'],
     tier: row.tier,
+    recoverableKeys: row.recoverable_keys === 1,
   }
 }
 
@@ -141,7 +143,7 @@ export class Projects implements ProjectStore {
     audit: AuditEntry,
     operation: OperationDraft | null,
   ): Promise<Project> {
-    const { displayName, labels, modelAliases, tier } = patch
+    const { displayName, labels, modelAliases, tier, recoverableKeys } = patch
     return await this.#change(
       { ...target, live: true, verb: 'updated' },
       {
@@ -149,6 +151,7 @@ export class Projects implements ProjectStore {
         ...(labels === undefined ? {} : { labels: JSON.stringify(labels) }),
         ...(modelAliases === undefined ? {} : { model_aliases: JSON.stringify(modelAliases) }),
         ...(tier === undefined ? {} : { tier }),
+        ...(recoverableKeys === undefined ? {} : { recoverable_keys: recoverableKeys ? 1 : 0 }),
       },
       { audit, operation },
     )
@@ -170,7 +173,7 @@ export class Projects implements ProjectStore {
   ): Promise<Project> {
     const { id, etag, live } = target
     return await this.#committer.commit(trail, async (trx, nowMs) => {
-      const columns =
+      const columns: Partial<Selectable<ProjectTable>> =
         typeof change === 'object' ? change : { delete_time: change === 'delete' ? nowMs : null }
       let update = trx
         .updateTable('project')
@@ -181,6 +184,7 @@ export class Projects implements ProjectStore {
       if (etag !== null) update = update.where('etag', '=', etag)
       const row = await update.returningAll().executeTakeFirst()
       if (row === undefined) throw await refusal(trx, target)
+      if (columns.recoverable_keys === 0) await forgetKeyStrings(trx, id)
       const resource = projectOf(row)
       return { result: resource, changes: [{ kind: 'project', projectNumber: id }], resource }
     })
@@ -197,6 +201,7 @@ async function insertProject(trx: Db, draft: ProjectDraft, nowMs: number): Promi
         display_name: draft.displayName,
         labels: JSON.stringify(draft.labels),
         model_aliases: JSON.stringify(draft.modelAliases),
+        recoverable_keys: draft.recoverableKeys === true ? 1 : 0,
         etag: newEtag(),
         live_keys: 0,
         create_time: nowMs,

@@ -1,4 +1,5 @@
 /** What removes deleted keys and projects for good. */
+import { forgetPurged } from './key-string.ts'
 import type { Db } from './schema.ts'
 
 /** Keys first, then projects with every key they still have. Returns how many keys and projects went. */
@@ -37,5 +38,6 @@ export async function purgeDeleted(trx: Db, deletedBeforeMs: number, nowMs: numb
       return limit.not(limit.exists(key))
     })
     .execute()
+  await forgetPurged(trx)
   return projects.length + keys.length
 }

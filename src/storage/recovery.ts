@@ -121,13 +121,13 @@ async function post(node: Node, blocks: Blocks, isWhole: boolean): Promise<void>
       missing.push(...rest)
     }
     const overruns = overrunsOf(missing)
-    await postOverruns(trx, overruns, nowMs)
+    const entries = await postOverruns(trx, overruns, nowMs)
     await foldAllotments(trx, { nodeId, posted: postedByRow(missing), isWhole }, nowMs)
     const frozen = await budgetsOfRows(
       trx,
       overruns.map(({ rowId }) => rowId),
     )
-    return { result: null, changes: await changesOf(trx, frozen), resource: null }
+    return { result: null, changes: await changesOf(trx, frozen), resource: null, entries }
   })
 }
 
@@ -170,7 +170,7 @@ function overrunsOf(records: readonly UsageRecord[]): readonly RowOverrun[] {
  * What this node's allotments settled is posted with what was missing; the rest is free. Without the whole journal
  * nobody knows what of the rest was under way: then all of it is posted, as lost.
  */
-async function foldAllotments(
+export async function foldAllotments(
   trx: Db,
   {
     nodeId,

@@ -11,6 +11,10 @@ export interface Database {
   token: TokenTable
   operation: OperationTable
   audit_entry: AuditEntryTable
+  audit_head: AuditHeadTable
+  audit_checkpoint: AuditCheckpointTable
+  master_key: MasterKeyTable
+  secret: SecretTable
   epoch: EpochTable
   usage_block: UsageBlockTable
   usage_watermark: UsageWatermarkTable
@@ -49,6 +53,8 @@ export interface ProjectTable {
   purge_time: number | null
   /** The id of its tier; null: none, and no limits but its own. */
   tier: string | null
+  /** 1: the keyStrings of keys made from now on are sealed and kept. */
+  recoverable_keys: Generated<number>
 }
 
 export interface KeyTable {
@@ -110,6 +116,45 @@ export interface AuditEntryTable {
   request: string
   before: string
   after: string
+  /** The place in the chain, from 1 without a gap. */
+  seq: number
+  /** SHA-256 of the entry and the digest before (domain/audit.ts). */
+  digest: string
+}
+
+/** One row: the last entry, and the signature that it is the last. */
+interface AuditHeadTable {
+  id: number
+  seq: number
+  digest: string
+  /** Empty until the first node starts that knows the chain. */
+  signature: string
+}
+
+/** Ends of the chain, signed now and then and kept. */
+interface AuditCheckpointTable {
+  seq: number
+  digest: string
+  time: number
+  signature: string
+}
+
+/** One row: which master key seals, and a value that only opens under it. */
+interface MasterKeyTable {
+  id: number
+  key_id: string
+  check_value: string
+  update_time: number
+}
+
+/** Sealed values (secrets/seal.ts), each by the place it belongs to. */
+export interface SecretTable {
+  table_name: string
+  row_id: string
+  column_name: string
+  project_number: string | null
+  version: number
+  sealed: string
 }
 
 /** One row, raised by every change: how a node learns that another one changed something. */

@@ -3,7 +3,7 @@
  * engine into a thread of its own and hands out this interface. Every method rejects with ApiError: the reasons it
  * names, else STORAGE_UNAVAILABLE when the database cannot be reached.
  */
-import type { AuditEntry } from '../domain/audit.ts'
+import type { AuditEntry, ChainedEntry } from '../domain/audit.ts'
 import type { Budget, BudgetPeriod, BudgetScope, BudgetStatus } from '../domain/budget.ts'
 import type { Key } from '../domain/key.ts'
 import type { Charge, OpenHold, Take, TakeAnswer } from '../domain/ledger.ts'
@@ -12,6 +12,7 @@ import type { ModelAlias, Project } from '../domain/project.ts'
 import type { QuotaGrant, QuotaLimit, StoredTier, Tier } from '../domain/quota.ts'
 import type { UsageQuery, UsageRecord, UsageRow } from '../domain/usage.ts'
 import type { IamStore, ServiceAccountStore } from './access.ts'
+import type { AuditCheckpoint } from './audit-chain.ts'
 
 export interface Storage {
   /** Whether other nodes may use the same database. */
@@ -29,6 +30,7 @@ export interface Storage {
   readonly ledger: LedgerStore
   readonly journal: HoldJournal
   readonly audit: AuditStore
+  readonly secrets: SecretStore
   readonly node: NodeStore
   /**
    * Called before the promise of the change resolves, for changes made through this object, and within a second for
@@ -95,9 +97,13 @@ export interface ProjectDraft {
   readonly owner?: string
   /** Absent: none. */
   readonly tier?: string | null
+  readonly recoverableKeys?: boolean
 }
 
-export type ProjectPatch = Partial<Pick<Project, 'displayName' | 'labels' | 'modelAliases' | 'tier'>>
+/** Switching `recoverableKeys` off forgets the keyStrings that were kept; switching it on concerns new keys only. */
+export type ProjectPatch = Partial<
+  Pick<Project, 'displayName' | 'labels' | 'modelAliases' | 'tier' | 'recoverableKeys'>
+>
 
 /** What the gateway must know of a key to let a call in. */
 export interface KeyGrant {
@@ -118,6 +124,11 @@ export interface KeyStore {
   find(projectNumber: string, keyId: string): Promise<Key | null>
   /** By the SHA-256 of the keyString: one indexed look-up. Deleted keys and projects too; null only when unknown. */
   findByDigest(digest: string): Promise<KeyGrant | null>
+  /**
+   * The keyString, where its project's keys are recoverable and were so when it was made; the entry is written before it
+   * is given away. KEY_STRING_SHOWN_ONCE, RESOURCE_NOT_FOUND, SECRET_UNREADABLE.
+   */
+  reveal(uid: string, audit: AuditEntry): Promise<string>
   /** By creation time, then uid. */
   list(
     query: { readonly projectNumber: string; readonly showDeleted: boolean } & PageRequest,
@@ -152,6 +163,8 @@ export type KeyDraft = Pick<
   readonly keyId: string | null
   readonly uid: string
   readonly digest: string
+  /** Sealed and kept where the project wants that; absent: not to be recovered anywhere. */
+  readonly keyString?: string
 }
 
 export type KeyPatch = Partial<
@@ -341,12 +354,72 @@ export interface HoldJournal {
   settled(callId: string): void
 }
 
+/** Which entries; every field that is not null narrows. */
+export interface AuditQuery {
+  readonly projectNumber: string | null
+  /** A resource, and everything below it. */
+  readonly resourceName?: string | null
+  readonly principal?: string | null
+  readonly methodName?: string | null
+  /** Inclusive, epoch ms. */
+  readonly sinceMs?: number | null
+  /** Absent: newest first. */
+  readonly oldestFirst?: boolean
+}
+
+/** One thing that is wrong with the chain, and about where. */
+export interface AuditProblem {
+  readonly sequence: number
+  readonly what:
+    | 'ENTRY_CHANGED'
+    | 'ENTRY_MISSING'
+    | 'ENTRY_INSERTED'
+    | 'HEAD_DIFFERS'
+    | 'HEAD_FORGED'
+    | 'CHECKPOINT_DIFFERS'
+    | 'CHECKPOINT_WITHOUT_ENTRY'
+    | 'CHECKPOINT_FORGED'
+}
+
+export interface AuditVerification {
+  readonly entriesChecked: number
+  readonly checkpointsChecked: number
+  /** The last entry that is there. */
+  readonly headSequence: number
+  readonly headDigest: string
+  readonly signingKeyId: string
+  /** PEM. */
+  readonly publicKey: string
+  /** The first hundred; none: the trail is whole. */
+  readonly problems: readonly AuditProblem[]
+}
+
+/** The trail is written with the changes it is about; a listed entry was committed. */
 export interface AuditStore {
   append(entry: AuditEntry): Promise<void>
-  /** Newest first. */
-  list(
-    query: { readonly projectNumber: string | null } & PageRequest,
-  ): Promise<Page<AuditEntry & { readonly timeMs: number }>>
+  list(query: AuditQuery & PageRequest): Promise<Page<ChainedEntry>>
+  /** Recomputes the chain and checks every signature. */
+  verify(): Promise<AuditVerification>
+  /** Signs the present end for good; null where that is done. What it gives is worth keeping outside of the database. */
+  checkpoint(): Promise<AuditCheckpoint | null>
+}
+
+export interface SecretsVerification {
+  /** The master key that seals. */
+  readonly masterKeyId: string
+  /** Secrets that opened: all there are. */
+  readonly verified: number
+  /** Those that are still under another master key. */
+  readonly remaining: number
+}
+
+/** Sealed secrets as a whole (secrets/seal.ts). Those of an aggregate are its own to put and to reveal. */
+export interface SecretStore {
+  /**
+   * Makes this node's first master key the one that seals, and wraps a batch of secrets anew under it. To be called until
+   * nothing remains; may end at any moment and be begun again by any node. SECRET_UNREADABLE when a secret does not open.
+   */
+  rekey(audit: AuditEntry): Promise<SecretsVerification>
 }
 
 export interface NodeStore {

@@ -28,8 +28,7 @@ export async function listBlocks(db: Db): Promise<readonly string[]> {
 export async function ensureBlock(engine: Engine, block: string, nodeId: string): Promise<void> {
   await engine.db.transaction().execute(async trx => {
     await engine.lockSchema(trx)
-    await createRecordTable(trx as unknown as Kysely<unknown>, recordTable(block))
-    await createKeyTable(trx as unknown as Kysely<unknown>, keyTable(block))
+    await createBlock(trx, block)
     await trx
       .insertInto('usage_block')
       .values({ block, create_time: await engine.nowMs(trx) })
@@ -41,6 +40,12 @@ export async function ensureBlock(engine: Engine, block: string, nodeId: string)
       .onConflict(conflict => conflict.doNothing())
       .execute()
   })
+}
+
+/** Makes the tables of a block, as far as they are missing. */
+export async function createBlock(trx: Db, block: string): Promise<void> {
+  await createRecordTable(trx as unknown as Kysely<unknown>, recordTable(block))
+  await createKeyTable(trx as unknown as Kysely<unknown>, keyTable(block))
 }
 
 async function createRecordTable(db: Kysely<unknown>, name: string): Promise<void> {

@@ -126,13 +126,13 @@ export class UsageLog {
       let inserted = 0n
       for (const batch of batches) inserted += await this.#insert(trx, batch, firstSeqs)
       // Nothing is inserted where an attempt whose answer was lost has done all of this.
-      if (inserted > 0n) await postOverruns(trx, overruns, nowMs)
+      const entries = inserted > 0n ? await postOverruns(trx, overruns, nowMs) : []
       await this.#settleAll(trx, settled)
       const frozen = await budgetsOfRows(
         trx,
         overruns.map(({ rowId }) => rowId),
       )
-      return { result: null, changes: await changesOf(trx, frozen), resource: null }
+      return { result: null, changes: await changesOf(trx, frozen), resource: null, entries }
     })
   }
 

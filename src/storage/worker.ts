@@ -3,10 +3,13 @@ import { dirname, resolve } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Kysely } from 'kysely'
 import { sql } from 'kysely'
-import type { ApiError } from '../domain/error.ts'
+import { ApiError } from '../domain/error.ts'
 import type { UsageQuery } from '../domain/usage.ts'
 import type { IamStore, ServiceAccountStore } from './access.ts'
+import { KeyRing, masterKeysIn } from '../secrets/master-key.ts'
 import type { AppendMessage } from './append-queue.ts'
+import { AuditChain, signFirstHead } from './audit-chain.ts'
+import { AuditFile } from './audit-file.ts'
 import { AuditTrail } from './audit-trail.ts'
 import { Budgets } from './budgets.ts'
 import { Committer } from './commit.ts'
@@ -26,6 +29,7 @@ import { recover } from './recovery.ts'
 import type { ErrorMessage, EventMessage } from './remote.ts'
 import { answerCalls, encodeError } from './remote.ts'
 import { Rollup } from './rollup.ts'
+import { Secrets } from './secrets.ts'
 import type { Database } from './schema.ts'
 import { ServiceAccounts } from './service-accounts.ts'
 import type {
@@ -38,18 +42,24 @@ import type {
   ProjectStore,
   QuotaStore,
   TierStore,
+  SecretStore,
   TokenStore,
 } from './storage.ts'
 import { Tiers } from './tiers.ts'
 import { Tokens } from './tokens.ts'
 import { UsageLog } from './usage-log.ts'
 import { reportUsage } from './usage-report.ts'
+import { Vault } from './vault.ts'
 
 /** What the thread is started with. */
 export interface StorageThreadOptions {
   readonly engine: EngineChoice
   readonly dataDir: string
   readonly timeZone: string
+  /** In base64, the one that seals first; null: those in the folder. */
+  readonly masterKeys: readonly string[] | null
+  /** Where audit entries go as JSON lines besides; null: nowhere. */
+  readonly auditFile: string | null
 }
 
 /** What the thread says on its own account. */
@@ -84,6 +94,7 @@ export interface StorageObjects {
   readonly serviceAccounts: ServiceAccountStore
   readonly operations: OperationStore
   readonly audit: AuditStore
+  readonly secrets: SecretStore
   readonly budgets: BudgetStore
   readonly quotas: QuotaStore
   readonly tiers: TierStore
@@ -115,6 +126,20 @@ function lockFolders({ engine, dataDir }: StorageThreadOptions): FolderLock {
     if (folder !== resolve(dataDir)) locks.push(lockFolder(folder))
   }
   return { release: () => locks.forEach(lock => lock.release()) }
+}
+
+function openKeyRing({ masterKeys, dataDir }: StorageThreadOptions): KeyRing {
+  try {
+    return new KeyRing(masterKeys ?? masterKeysIn(dataDir))
+  } catch (cause) {
+    throw new ApiError(
+      'STATE_CONFLICT',
+      `The file master-key of the data folder ${resolve(dataDir)} cannot be read or made, or holds something else than ` +
+        'keys of 32 bytes in base64, a line each. Put it back from where you keep a copy; without it the secrets of ' +
+        'the database are lost.',
+      { cause },
+    )
+  }
 }
 
 async function inspect(found: Kysely<Database>): Promise<void> {
@@ -167,7 +192,13 @@ async function serve(options: StorageThreadOptions): Promise<void> {
   const nodeId = nodeIdOf(options.dataDir)
   const engine = await openDatabase(options.engine)
   const translate = (error: unknown): ApiError => toApiError(error, engine)
-  const committer = new Committer(engine, change => emit({ kind: 'change', change }))
+  const vault = new Vault(engine, openKeyRing(options))
+  await vault.admit()
+  const signingKey = await vault.signingKey(signFirstHead)
+  const auditFile = options.auditFile === null ? null : new AuditFile(options.auditFile)
+  await auditFile?.probe()
+  const chain = new AuditChain(engine, signingKey, auditFile)
+  const committer = new Committer(engine, chain, change => emit({ kind: 'change', change }))
   await recover({ engine, nodeId, committer }, options.dataDir)
   const rollup = new Rollup(engine, nodeId)
   await rollup.begin()
@@ -189,12 +220,13 @@ async function serve(options: StorageThreadOptions): Promise<void> {
   }, FOLD_EVERY)
   const objects: StorageObjects = {
     projects: new Projects(engine, committer),
-    keys: new Keys(engine, committer, rollup),
+    keys: new Keys({ engine, committer, vault }, rollup),
     tokens: new Tokens(engine, committer),
     iam: new Iam(engine, committer),
     serviceAccounts: new ServiceAccounts(engine, committer),
     operations: new Operations(engine),
-    audit: new AuditTrail(engine),
+    audit: new AuditTrail(engine, chain, signingKey),
+    secrets: new Secrets(committer, vault),
     budgets: new Budgets(engine, committer, options.timeZone),
     quotas: new Quotas(engine, committer),
     tiers: new Tiers(engine, committer),
