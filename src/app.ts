@@ -2,7 +2,7 @@
 import { createControl } from './control/server.ts'
 import { startJobs } from './control/jobs.ts'
 import { type Config, masterKeysOf, proxyRanges } from './config.ts'
-import { prepareDataDir } from './data-dir.ts'
+import { engineOf, prepareDataDir } from './data-dir.ts'
 import { digestOf } from './domain/digest.ts'
 import { ApiError } from './domain/error.ts'
 import type { Tier } from './domain/quota.ts'
@@ -61,10 +61,7 @@ export async function startApp(config: Config): Promise<App> {
     const telemetry = createTelemetry(config)
     const files = await prepareDataDir(config)
     const storage = await openStorage({
-      engine:
-        config.database.kind === 'sqlite'
-          ? { kind: 'sqlite', path: files.databasePath }
-          : { kind: 'postgres', url: config.database.url.reveal() },
+      engine: engineOf(config),
       dataDir: config.dataDir,
       ...sealing(config),
       onFailure: error => telemetry.storageFailed(error),

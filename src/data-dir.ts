@@ -3,6 +3,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Config } from './config.ts'
 import { ApiError } from './domain/error.ts'
+import type { EngineChoice } from './storage/engine.ts'
 
 export interface DataFiles {
   readonly databasePath: string
@@ -19,6 +20,13 @@ export function dataFiles(dataDir: string): DataFiles {
     localTokenPath: join(dataDir, 'local-token'),
     firstKeyPath: join(dataDir, 'first-key'),
   }
+}
+
+/** Which database the configuration means. */
+export function engineOf({ database, dataDir }: Pick<Config, 'database' | 'dataDir'>): EngineChoice {
+  return database.kind === 'sqlite'
+    ? { kind: 'sqlite', path: dataFiles(dataDir).databasePath }
+    : { kind: 'postgres', url: database.url.reveal() }
 }
 
 /** Makes the folder. Throws STATE_CONFLICT when it cannot. */

@@ -1,4 +1,4 @@
-/** argv -> command. `start` and `check-config` run here; every other command is a client of a running Pollux. */
+/** argv -> command. `start`, `check-config`, `backup` and `restore` run here, on the database itself; every other command is a client of a running Pollux. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
@@ -49,6 +49,39 @@ function extraCommands(program: Command): void {
     .description('check the environment and print the configuration it makes')
     .addHelpText('after', '\nExample:\n  $ POLLUX_PORT=8080 pollux check-config')
     .action(() => failClearly(checkConfig))
+  program
+    .command('backup')
+    .argument('<file>', 'a file that does not exist yet')
+    .description('write the whole database to a file; Pollux may go on serving meanwhile')
+    .option('--include-master-key', 'put the master key into the file, which then reveals every secret')
+    .addHelpText('after', '\nExample:\n  $ pollux backup /backups/pollux-$(date +%F).gz')
+    .action((file: string, flags: { readonly includeMasterKey?: boolean }) =>
+      failClearly(() => backup(file, flags)),
+    )
+  program
+    .command('restore')
+    .argument('<file>', 'what `pollux backup` wrote')
+    .description('fill an empty database from a backup, verified, or change nothing')
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ POLLUX_DATA_DIR=/srv/pollux-new pollux restore /backups/pollux-2026-11-21.gz',
+    )
+    .action((file: string) => failClearly(() => restore(file)))
+}
+
+async function backup(
+  file: string,
+  { includeMasterKey = false }: { readonly includeMasterKey?: boolean },
+): Promise<void> {
+  const { backUp } = await import('./backups.ts')
+  process.stdout.write(await backUp(readConfig(environment), file, includeMasterKey))
+}
+
+async function restore(file: string): Promise<void> {
+  const { restore } = await import('./backups.ts')
+  const { text, isSound } = await restore(readConfig(environment), file)
+  process.stdout.write(text)
+  if (!isSound) process.exit(13)
 }
 
 /** Where the server is, and the token: POLLUX_TOKEN, else the token file that a server on this machine left. */

@@ -2,7 +2,7 @@
 import { readFile, rename, rm, symlink } from 'node:fs/promises'
 import * as fc from 'fast-check'
 import { sql } from 'kysely'
-import { beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test, vi } from 'vitest'
 import type { Db } from '../src/storage/schema.ts'
 import type { AuditVerification, Storage } from '../src/storage/storage.ts'
 import {
@@ -17,6 +17,9 @@ import {
   reasonOf,
   startChild,
 } from './storage-fixture.ts'
+
+// Each property puts a database back many times.
+vi.setConfig({ testTimeout: 120_000 })
 
 const ENTRIES = 12
 const CHECKPOINT_AT = 8

@@ -284,6 +284,10 @@ describe('help', () => {
         await restore()
         if (path.at(-1) === 'undelete')
           await run(shell, [path[0] ?? '', 'delete', ...path.slice(2), ID[path[0] ?? ''] ?? '', '--yes'])
+        if (path.at(-1) === 'reveal') {
+          await run(shell, ['projects', 'update', 'default-project', '--recoverable-keys'])
+          await run(shell, ['keys', 'create', '--key-id', 'billing'])
+        }
         const { code, err } = await run(shell, shellWords(example), answering(path, keyString))
         expect(code, `${example}\n${err}`).toBe(0)
       }
@@ -303,13 +307,13 @@ async function restore(): Promise<void> {
 }
 
 function answering(path: readonly string[], keyString: string): Situation {
-  if (path.at(-1) === 'lookup') return { stdin: keyString }
+  if (path.at(-1) === 'lookup' || path.at(-1) === 'find') return { stdin: keyString }
   return { isStdinTty: true, stdin: path[0] === 'projects' ? 'web-shop\n' : 'y\n' }
 }
 
 /** Words as a shell splits them; redirections are left out. */
 function shellWords(line: string): string[] {
-  return [...line.replace(/ < \S+$/, '').matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map(
+  return [...line.replace(/ [<>] \S+$/, '').matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map(
     ([, single, double, bare]) => single ?? double ?? bare ?? '',
   )
 }

@@ -128,7 +128,7 @@ describe('@google-cloud/apikeys', () => {
       code: CODE.FAILED_PRECONDITION,
       reason: 'KEY_STRING_SHOWN_ONCE',
     })
-    const project = { params: { project: 'default-project' }, query: {} }
+    const project = { params: { project: 'client-project' }, query: {} }
     await management.client.call(POLLUX_V1.updateProject, { ...project, body: { recoverableKeys: true } })
     const [made] = await (await keys.createKey({ parent: PARENT, keyId: 'kept', key: {} }))[0].promise()
     expect((await keys.getKeyString({ name: made.name }))[0]).toEqual({ keyString: made.keyString })

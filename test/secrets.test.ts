@@ -1,7 +1,7 @@
 /** Sealed secrets in the database: recoverable keys, the master key, and changing it while everything runs. */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test, vi } from 'vitest'
 import { digestOf } from '../src/domain/digest.ts'
 import { mintKeyString } from '../src/domain/keystring.ts'
 import { KeyRing } from '../src/secrets/master-key.ts'
@@ -19,6 +19,8 @@ import {
   refusal,
   startChild,
 } from './storage-fixture.ts'
+
+vi.setConfig({ testTimeout: 120_000 })
 
 const [NEW_KEY, FOREIGN_KEY] = [8, 9].map(byte => Buffer.alloc(32, byte).toString('base64')) as [
   string,

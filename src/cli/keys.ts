@@ -195,7 +195,7 @@ const LOOKUP: CommandRow<{ readonly stdin?: boolean }> = {
 const REVEAL: CommandRow<ProjectFlag> = {
   usage: 'reveal <key>',
   summary: 'print the keyString of a key whose project had recoverable keys when it was made; it is audited',
-  examples: ['pollux keys reveal first-key > key.txt'],
+  examples: ['pollux keys reveal billing'],
   addFlags: addProjectFlag,
   async run(invocation) {
     const params = keyParams(invocation)
