@@ -150,7 +150,7 @@ describe('@google-cloud/apikeys', () => {
     expect(next.pageToken).not.toBe('')
     expect(idsOf((await keys.listKeys({ parent: PARENT }))[0])).toEqual(['web', 'page-2'])
     const [all] = await keys.listKeys({ parent: PARENT, showDeleted: true })
-    expect(new Set(idsOf(all))).toEqual(new Set(['page-1', 'page-2', 'web']))
+    expect(new Set(idsOf(all))).toEqual(new Set(['kept', 'page-1', 'page-2', 'web']))
   })
 
   it('updates with snake and camel masks, and without a mask leaves the annotations alone', async () => {

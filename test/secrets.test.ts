@@ -172,6 +172,22 @@ describeOnBothEngines('the master key', engine => {
     )
   })
 
+  test('is changed beside keys that are being made: none is left under the old one', async () => {
+    const place = await engine.place()
+    // A database begins with the first master key of its first node: this change goes from the new one to the old one.
+    await (await engine.open({ ...place, masterKeys: BOTH_KEYS })).close()
+    const node = await engine.open({ ...place, masterKeys: [...MASTER_KEYS, NEW_KEY] })
+    const number = await recoverableProject(node)
+    const making = Promise.all(Array.from({ length: 30 }, () => makeKey(node, number)))
+    const found = await node.secrets.rekey(auditEntry())
+    expect(found.masterKeyId).toBe(new KeyRing(MASTER_KEYS).first.id)
+    await making
+    const rows = await behind(place, db => db.selectFrom('secret').select('sealed').execute())
+    expect(rows).toHaveLength(31)
+    expect(found.remaining).toBe(0)
+    for (const { sealed } of rows) expect(sealed.startsWith(`v1.${found.masterKeyId}.`)).toBe(true)
+  })
+
   test('a change of it that is killed again and again goes on where it was, and ends', async () => {
     const place = await engine.place()
     const before = await engine.open(place)

@@ -93,7 +93,7 @@ export class Vault {
 
   /** Seals a text for its place, or anew in the place it has. */
   async put(trx: Db, place: SecretPlace, text: string): Promise<void> {
-    const sealed = seal(place, text, await this.#current(trx))
+    const sealed = seal(place, text, await this.#lockCurrent(trx))
     await trx
       .insertInto('secret')
       .values({
@@ -198,9 +198,24 @@ export class Vault {
     }
   }
 
-  /** The master key to seal under is the database's choice, read in the transaction that seals. */
+  /** Locked until the transaction ends: once the master key has changed, nothing more is sealed under the one before. */
+  async #lockCurrent(trx: Db): Promise<MasterKey> {
+    const { key_id: id } = await trx
+      .updateTable('master_key')
+      .set(row => ({ key_id: row.ref('key_id') }))
+      .where('id', '=', 1)
+      .returning('key_id')
+      .executeTakeFirstOrThrow()
+    return this.#held(id)
+  }
+
+  /** The master key to seal under is the database's choice. */
   async #current(trx: Db): Promise<MasterKey> {
     const { key_id: id } = await trx.selectFrom('master_key').select('key_id').executeTakeFirstOrThrow()
+    return this.#held(id)
+  }
+
+  #held(id: string): MasterKey {
     const key = this.#ring.find(id)
     if (key === null) throw wrongMasterKey(id, this.#ring.first)
     return key
