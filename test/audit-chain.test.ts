@@ -4,7 +4,8 @@ import * as fc from 'fast-check'
 import { sql } from 'kysely'
 import { beforeAll, expect, test, vi } from 'vitest'
 import type { Db } from '../src/storage/schema.ts'
-import type { AuditVerification, Storage } from '../src/storage/storage.ts'
+import type { AuditVerification } from '../src/storage/audit-store.ts'
+import type { Storage } from '../src/storage/storage.ts'
 import {
   type EngineUnderTest,
   type Place,

@@ -6,7 +6,8 @@ import { chainedEntryOf } from './audit-row.ts'
 import { verifyAudit } from './audit-verify.ts'
 import { decodeCursor, pageOf } from './cursor.ts'
 import type { Engine } from './engine.ts'
-import type { AuditQuery, AuditStore, AuditVerification, Page, PageRequest } from './storage.ts'
+import type { AuditQuery, AuditStore, AuditVerification } from './audit-store.ts'
+import type { Page, PageRequest } from './storage.ts'
 
 export class AuditTrail implements AuditStore {
   readonly #engine: Engine

@@ -3,7 +3,7 @@ import type { SigningKey } from '../secrets/signing-key.ts'
 import { checkpointStatement, headStatement } from './audit-chain.ts'
 import { type AuditEntryRow, type ChainEnd, digestOfRow } from './audit-row.ts'
 import type { Db } from './schema.ts'
-import type { AuditProblem, AuditVerification } from './storage.ts'
+import type { AuditProblem, AuditVerification } from './audit-store.ts'
 
 const PAGE_ROWS = 500
 const PROBLEMS_MAX = 100

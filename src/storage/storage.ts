@@ -3,7 +3,7 @@
  * engine into a thread of its own and hands out this interface. Every method rejects with ApiError: the reasons it
  * names, else STORAGE_UNAVAILABLE when the database cannot be reached.
  */
-import type { AuditEntry, ChainedEntry } from '../domain/audit.ts'
+import type { AuditEntry } from '../domain/audit.ts'
 import type { Budget, BudgetPeriod, BudgetScope, BudgetStatus } from '../domain/budget.ts'
 import type { Key } from '../domain/key.ts'
 import type { Charge, OpenHold, Take, TakeAnswer } from '../domain/ledger.ts'
@@ -12,7 +12,7 @@ import type { ModelAlias, Project } from '../domain/project.ts'
 import type { QuotaGrant, QuotaLimit, StoredTier, Tier } from '../domain/quota.ts'
 import type { UsageQuery, UsageRecord, UsageRow } from '../domain/usage.ts'
 import type { IamStore, ServiceAccountStore } from './access.ts'
-import type { AuditCheckpoint } from './audit-chain.ts'
+import type { AuditStore } from './audit-store.ts'
 
 export interface Storage {
   /** Whether other nodes may use the same database. */
@@ -352,56 +352,6 @@ export interface HoldJournal {
   append(hold: OpenHold): Promise<void>
   /** The call is over and its record durable. `UsageStore.append` says so itself. */
   settled(callId: string): void
-}
-
-/** Which entries; every field that is not null narrows. */
-export interface AuditQuery {
-  readonly projectNumber: string | null
-  /** A resource, and everything below it. */
-  readonly resourceName?: string | null
-  readonly principal?: string | null
-  readonly methodName?: string | null
-  /** Inclusive, epoch ms. */
-  readonly sinceMs?: number | null
-  /** Absent: newest first. */
-  readonly oldestFirst?: boolean
-}
-
-/** One thing that is wrong with the chain, and about where. */
-export interface AuditProblem {
-  readonly sequence: number
-  readonly what:
-    | 'ENTRY_CHANGED'
-    | 'ENTRY_MISSING'
-    | 'ENTRY_INSERTED'
-    | 'HEAD_DIFFERS'
-    | 'HEAD_FORGED'
-    | 'CHECKPOINT_DIFFERS'
-    | 'CHECKPOINT_WITHOUT_ENTRY'
-    | 'CHECKPOINT_FORGED'
-}
-
-export interface AuditVerification {
-  readonly entriesChecked: number
-  readonly checkpointsChecked: number
-  /** The last entry that is there. */
-  readonly headSequence: number
-  readonly headDigest: string
-  readonly signingKeyId: string
-  /** PEM. */
-  readonly publicKey: string
-  /** The first hundred; none: the trail is whole. */
-  readonly problems: readonly AuditProblem[]
-}
-
-/** The trail is written with the changes it is about; a listed entry was committed. */
-export interface AuditStore {
-  append(entry: AuditEntry): Promise<void>
-  list(query: AuditQuery & PageRequest): Promise<Page<ChainedEntry>>
-  /** Recomputes the chain and checks every signature. */
-  verify(): Promise<AuditVerification>
-  /** Signs the present end for good; null where that is done. What it gives is worth keeping outside of the database. */
-  checkpoint(): Promise<AuditCheckpoint | null>
 }
 
 export interface SecretsVerification {

@@ -10,6 +10,7 @@ import { KeyRing, masterKeysIn } from '../secrets/master-key.ts'
 import type { AppendMessage } from './append-queue.ts'
 import { AuditChain, signFirstHead } from './audit-chain.ts'
 import { AuditFile } from './audit-file.ts'
+import type { AuditStore } from './audit-store.ts'
 import { AuditTrail } from './audit-trail.ts'
 import { Budgets } from './budgets.ts'
 import { Committer } from './commit.ts'
@@ -33,7 +34,6 @@ import { Secrets } from './secrets.ts'
 import type { Database } from './schema.ts'
 import { ServiceAccounts } from './service-accounts.ts'
 import type {
-  AuditStore,
   BudgetStore,
   Change,
   KeyStore,
