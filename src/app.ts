@@ -10,7 +10,8 @@ import type { Gateway } from './gateway/call.ts'
 import { checkGrant } from './gateway/authorize.ts'
 import { serve } from './gateway/handle.ts'
 import { usableEntry } from './gateway/identify.ts'
-import { KeyDirectory } from './gateway/key-directory.ts'
+import { Intake } from './gateway/intake.ts'
+import { KeyDirectory, LEASE_MS } from './gateway/key-directory.ts'
 import { isDataPlanePath } from './gateway/methods.ts'
 import { OpenCalls } from './gateway/open-calls.ts'
 import { Ledger } from './gateway/ledger.ts'
@@ -34,6 +35,8 @@ const BODY_BYTES_MAX = 32 * MEBIBYTE
 const REPLY_BYTES_MAX = 64 * MEBIBYTE
 const BODIES_BYTES_MAX = 512 * MEBIBYTE
 const UPSTREAM_DRAIN_MS = 60_000
+/** Below the connections that the listener takes, so that some are left for management. */
+const OPEN_CALLS_MAX = 12_288
 /** For how long a stopping Pollux lets calls finish. */
 const SHUTDOWN_DRAIN_MS = 10_000
 /** How often keys of open calls are looked at for having expired. */
@@ -50,8 +53,13 @@ export interface App {
   close(): Promise<void>
 }
 
+export interface AppOptions {
+  /** What `/metrics` shows, made of this process's own; without it that is all. */
+  readonly metrics?: (own: () => Promise<string>) => Promise<string>
+}
+
 /** Starts everything, innermost first. Rejects with ApiError; what was started by then is closed again. */
-export async function startApp(config: Config): Promise<App> {
+export async function startApp(config: Config, options: AppOptions = {}): Promise<App> {
   const closers: (() => Promise<void> | void)[] = []
   const onClose = (closer: () => Promise<void> | void): void => void closers.unshift(closer)
   const close = async (): Promise<void> => {
@@ -62,7 +70,9 @@ export async function startApp(config: Config): Promise<App> {
     const files = await prepareDataDir(config)
     const storage = await openStorage({
       engine: engineOf(config),
-      dataDir: config.dataDir,
+      dataDir: config.nodeDir,
+      keyDir: config.dataDir,
+      ...(config.redisUrl === null ? {} : { redisUrl: config.redisUrl.reveal() }),
       ...sealing(config),
       onFailure: error => telemetry.storageFailed(error),
     })
@@ -76,15 +86,25 @@ export async function startApp(config: Config): Promise<App> {
     })
     onClose(() => quota.close())
     const tiers = loadTiers()
-    const gateway = createGateway({ storage, upstream, telemetry, quota, tiers })
+    const openCalls = new OpenCalls()
+    const intake = new Intake({
+      openCalls: () => openCalls.count,
+      openCallsMax: OPEN_CALLS_MAX,
+      clockSkewMs: () => storage.clockSkewMs(),
+    })
+    const gateway = createGateway({ storage, upstream, telemetry, quota, tiers, openCalls, intake })
     onClose(() => gateway.ledger.close())
+    onClose(() => intake.close())
     onClose(watchKeys(storage, gateway))
     const control = await createControl({
       storage,
       quota,
       tiers,
       adminTokenDigest: config.adminToken === null ? null : digestOf(config.adminToken.reveal()),
-      metrics: () => telemetry.metrics(),
+      metrics: () => {
+        const own = (): Promise<string> => telemetry.metrics()
+        return options.metrics?.(own) ?? own()
+      },
       log: telemetry.log,
       origins: () => originsOf(config),
     })
@@ -140,9 +160,11 @@ interface Parts {
   readonly telemetry: Telemetry
   readonly quota: Quota
   readonly tiers: ReadonlyMap<string, Tier>
+  readonly openCalls: OpenCalls
+  readonly intake: Intake
 }
 
-function createGateway({ storage, upstream, telemetry, quota, tiers }: Parts): Gateway {
+function createGateway({ storage, upstream, telemetry, quota, tiers, openCalls, intake }: Parts): Gateway {
   const gateway: Gateway = {
     keys: new KeyDirectory(tieredKeys(storage.keys, tiers), storage),
     upstream,
@@ -157,7 +179,8 @@ function createGateway({ storage, upstream, telemetry, quota, tiers }: Parts): G
     prices: loadPrices(),
     modelLimits: loadModelLimits(),
     bodies: new ByteBudget(BODIES_BYTES_MAX),
-    openCalls: new OpenCalls(),
+    openCalls,
+    intake,
     events: telemetry.gateway,
     limits: {
       bodyBytesMax: BODY_BYTES_MAX,
@@ -165,10 +188,20 @@ function createGateway({ storage, upstream, telemetry, quota, tiers }: Parts): G
       drainMs: UPSTREAM_DRAIN_MS,
     },
   }
+  const changesAgeMs = (): number => performance.now() - storage.freshAsOfMs()
   telemetry.watch({
     openCalls: () => gateway.openCalls.count,
     bodyBytes: () => gateway.bodies.bytesHeld,
     usageFlowing: () => gateway.usage.isFlowing(),
+    changesAgeMs,
+    clockSkewMs: () => storage.clockSkewMs(),
+    degraded: {
+      push: () => !storage.isPushed(),
+      changes: () => changesAgeMs() > LEASE_MS,
+      usage: () => !gateway.usage.isFlowing(),
+      overload: () => intake.isOverloaded,
+      clock: () => intake.isClockWrong,
+    },
   })
   return gateway
 }

@@ -41,8 +41,10 @@ export interface Config {
   readonly publicOrigin: string | null
   readonly trustedProxies: readonly string[]
   readonly dataDir: string
+  /** What one process has for itself (lock, journal): the data folder, unless several run on this machine. */
+  readonly nodeDir: string
   readonly database: { readonly kind: 'sqlite' } | { readonly kind: 'postgres'; readonly url: Secret }
-  /** Rate counters that several processes share; null: each process counts for itself. */
+  /** Where several processes share rate counters and tell each other of changes; null: each counts for itself. */
   readonly redisUrl: Secret | null
   /** An IANA name: quotas per day reset at its midnight. */
   readonly quotaTimeZone: string
@@ -165,6 +167,7 @@ export function readConfig(environment: Environment): Config {
       values.POLLUX_PUBLIC_ORIGIN === undefined ? null : new URL(values.POLLUX_PUBLIC_ORIGIN).origin,
     trustedProxies: splitList(values.POLLUX_TRUSTED_PROXIES ?? ''),
     dataDir: dataDirOf(values.POLLUX_DATA_DIR),
+    nodeDir: dataDirOf(values.POLLUX_DATA_DIR),
     database:
       values.POLLUX_DATABASE_URL === undefined
         ? { kind: 'sqlite' }

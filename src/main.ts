@@ -1,7 +1,7 @@
 /** argv -> command. `start`, `check-config`, `backup` and `restore` run here, on the database itself; every other command is a client of a running Pollux. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { CliError } from './cli/errors.ts'
 import { type CliIo, runCli } from './cli/run.ts'
 import {
@@ -14,7 +14,9 @@ import {
   unknownVariables,
 } from './config.ts'
 import { dataFiles } from './data-dir.ts'
+import type { App } from './app.ts'
 import { ApiError } from './domain/error.ts'
+import { NODES_MAX, nodeDirOf } from './nodes.ts'
 
 const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '..', 'package.json'), 'utf8')) as {
   version: string
@@ -42,8 +44,17 @@ function extraCommands(program: Command): void {
   program
     .command('start')
     .description('start the gateway and its management API')
-    .addHelpText('after', '\nExample:\n  $ pollux start')
-    .action(() => failClearly(start))
+    .option('--nodes <count>', 'run so many processes behind one port (PostgreSQL only)', parseCount)
+    .addOption(new Option('--node <number>', 'be this one of several').argParser(parseCount).hideHelp())
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ pollux start\n  $ POLLUX_DATABASE_URL=postgres://… pollux start --nodes 4',
+    )
+    .action(({ nodes, node }: { nodes?: number; node?: number }) =>
+      failClearly(() =>
+        node !== undefined ? startNode(node) : nodes !== undefined ? startAll(nodes) : start(),
+      ),
+    )
   program
     .command('check-config')
     .description('check the environment and print the configuration it makes')
@@ -107,19 +118,72 @@ function clientConfig(): ClientConfig {
   }
 }
 
-async function start(): Promise<void> {
+function parseCount(text: string): number {
+  const count = Number(text)
+  if (/^\d{1,2}$/.test(text) && count >= 1 && count <= NODES_MAX) return count
+  throw new InvalidArgumentError(`It must be a number from 1 to ${NODES_MAX}.`)
+}
+
+function readServerConfig(): Config {
   const config = readConfig(environment)
   for (const name of unknownVariables(environment)) {
     process.stderr.write(`pollux: the variable ${name} is set, but nothing reads it\n`)
   }
+  return config
+}
+
+async function start(): Promise<void> {
+  const config = readServerConfig()
   const { startApp } = await import('./app.ts')
   const { banner } = await import('./banner.ts')
   const app = await startApp(config)
   process.stdout.write(await banner({ app, config, version, isTerminal: process.stdout.isTTY }))
   await stopRequested()
-  process.stderr.write('pollux: stopping; calls under way may finish (press Ctrl-C again to cut them)\n')
+  process.stderr.write(STOPPING)
   process.once('SIGINT', () => process.exit(130)).once('SIGTERM', () => process.exit(143))
   await app.close()
+}
+
+const STOPPING = 'pollux: stopping; calls under way may finish (press Ctrl-C again to cut them)\n'
+
+/** The primary of several processes behind one port. */
+async function startAll(count: number): Promise<void> {
+  const config = readServerConfig()
+  const { NodeFailed, startNodes } = await import('./nodes.ts')
+  const warn = (line: string): void => void process.stderr.write(`pollux: ${line}\n`)
+  const nodes = await startNodes(count, config, warn).catch((error: unknown) => {
+    if (!(error instanceof NodeFailed)) throw error
+    warn(error.message)
+    process.exit(error.exitCode)
+  })
+  process.stdout.write(nodes.banner)
+  process.stdout.write(`${count} nodes are running.\n`)
+  await stopRequested()
+  process.stderr.write(STOPPING)
+  const cut = (exitCode: number): void => {
+    nodes.kill()
+    process.exit(exitCode)
+  }
+  process.once('SIGINT', () => cut(130)).once('SIGTERM', () => cut(143))
+  await nodes.stop()
+}
+
+/** One of several processes: it does what the primary says. A terminal's Ctrl-C reaches it too, and is the primary's to hear. */
+async function startNode(node: number): Promise<void> {
+  process.on('SIGINT', () => {})
+  const { openNodeChannel } = await import('./node-channel.ts')
+  const { startApp } = await import('./app.ts')
+  const { banner } = await import('./banner.ts')
+  let app: App | null = null
+  const channel = openNodeChannel(async () => (await app?.telemetry.metrics()) ?? '')
+  const shared = readConfig(environment)
+  const config = { ...shared, nodeDir: nodeDirOf(shared.dataDir, node) }
+  app = await startApp(config, { metrics: () => channel.metricsOfAll() })
+  channel.ready(await banner({ app, config, version, isTerminal: process.stdout.isTTY }))
+  const terminated = new Promise<void>(resolve => process.once('SIGTERM', resolve))
+  await Promise.race([channel.stopped, terminated])
+  await app.close()
+  if (process.connected) process.disconnect()
 }
 
 /** Resolves at the first SIGINT or SIGTERM. */

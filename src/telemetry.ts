@@ -3,6 +3,7 @@ import pino, { type Logger } from 'pino'
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
 import { CallMetrics } from './call-metrics.ts'
 import type { Config } from './config.ts'
+import type { DegradedModeName } from './domain/degraded-mode.ts'
 import type { ApiError } from './domain/error.ts'
 import { redactCredentials } from './domain/redaction.ts'
 import type { GatewayEvents } from './gateway/call.ts'
@@ -13,7 +14,7 @@ export interface Telemetry {
   /** The metrics in Prometheus' text format. */
   metrics(): Promise<string>
   /** Numbers that are read when the metrics are. */
-  watch(gauges: { openCalls: () => number; bodyBytes: () => number; usageFlowing: () => boolean }): void
+  watch(gauges: Gauges): void
   /** Work of the storage thread that nobody waits for failed; it is tried again. Told once per outage. */
   storageFailed(error: ApiError): void
   /** Money that a call does not need any more could not be given back; it is tried again. */
@@ -23,6 +24,17 @@ export interface Telemetry {
   quotaUnenforced(): void
   /** A failure that was answered with 5xx outside a call. */
   requestFailed(error: ApiError, requestId: string): void
+}
+
+interface Gauges {
+  readonly openCalls: () => number
+  readonly bodyBytes: () => number
+  readonly usageFlowing: () => boolean
+  readonly degraded: Readonly<Record<DegradedModeName, () => boolean>>
+  /** For how long other nodes' changes have not been asked for, ms. */
+  readonly changesAgeMs: () => number
+  /** How far this machine's clock is ahead of the database's. */
+  readonly clockSkewMs: () => number
 }
 
 export function createTelemetry(config: Pick<Config, 'logLevel'>): Telemetry {
@@ -106,6 +118,17 @@ export function createTelemetry(config: Pick<Config, 'logLevel'>): Telemetry {
       gauge('pollux_usage_flowing', '1 while usage records become durable.', () =>
         gauges.usageFlowing() ? 1 : 0,
       )
+      gauge(
+        'pollux_clock_skew_seconds',
+        "How far this machine's clock is ahead of the database's.",
+        () => gauges.clockSkewMs() / 1000,
+      )
+      watchModes(registry, gauges.degraded)
+      gauge(
+        'pollux_changes_age_seconds',
+        'Since the database last said what other nodes changed. From 0.9 on no key is taken from memory.',
+        () => gauges.changesAgeMs() / 1000,
+      )
     },
     storageFailed(error) {
       log.error({ err: error }, 'storage: work in the background failed and will be tried again')
@@ -121,6 +144,19 @@ export function createTelemetry(config: Pick<Config, 'logLevel'>): Telemetry {
       log.error({ requestId, err: error }, 'request failed')
     },
   }
+}
+
+/** One row for each way of carrying on without something (domain/degraded-mode.ts). */
+function watchModes(registry: Registry, degraded: Gauges['degraded']): void {
+  const made: Gauge<'mode'> = new Gauge({
+    name: 'pollux_degraded',
+    help: '1 while something is away; docs/operations.md says what each mode means.',
+    labelNames: ['mode'],
+    registers: [registry],
+    collect() {
+      for (const [mode, isDegraded] of Object.entries(degraded)) made.set({ mode }, isDegraded() ? 1 : 0)
+    },
+  })
 }
 
 /** An error with its private causes: for the log only. */

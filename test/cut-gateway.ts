@@ -45,6 +45,7 @@ export function cutGateway(
     modelLimits: loadModelLimits(),
     bodies: new ByteBudget(1024 * 1024),
     openCalls: new OpenCalls(),
+    intake: { check: () => {} },
     events: {
       callRefused: () => {},
       callSettled: () => {},

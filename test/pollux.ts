@@ -7,6 +7,8 @@ import { join } from 'node:path'
 import { type Client, createClient } from '../src/contract/client.ts'
 
 export const ADMIN_TOKEN = 'test-admin-token-0123456789-abcdefghij'
+/** Nodes of one database must have the same one. */
+const MASTER_KEY = Buffer.alloc(32, 7).toString('base64')
 const START_WAIT_MS = 20_000
 
 export interface Pollux {
@@ -31,17 +33,20 @@ export async function startPollux(
     readonly env?: Readonly<Record<string, string>>
     readonly dataDir?: string
     readonly port?: number
+    /** After `start`. */
+    readonly args?: readonly string[]
   } = {},
 ): Promise<Pollux> {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'pollux-test-')))
   const port = options.port ?? (await freePort())
-  const child = spawn(join(import.meta.dirname, '..', 'bin', 'pollux'), ['start'], {
+  const child = spawn(join(import.meta.dirname, '..', 'bin', 'pollux'), ['start', ...(options.args ?? [])], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       PATH: process.env['PATH'],
       POLLUX_DATA_DIR: dataDir,
       POLLUX_PORT: String(port),
       POLLUX_ADMIN_TOKEN: ADMIN_TOKEN,
+      ...(options.env?.['POLLUX_DATABASE_URL'] === undefined ? {} : { POLLUX_MASTER_KEY: MASTER_KEY }),
       ...options.env,
     },
   })

@@ -16,6 +16,7 @@ import type { ByteBudget } from '../http/bytes.ts'
 import type { RequestTarget } from '../http/target.ts'
 import type { Demand } from './demand.ts'
 import type { KeyDirectory } from './key-directory.ts'
+import type { Intake } from './intake.ts'
 import type { HeldMoney, Ledger } from './ledger.ts'
 import type { Method, Route } from './methods.ts'
 import type { OpenCalls } from './open-calls.ts'
@@ -122,6 +123,7 @@ export interface Gateway {
   readonly prices: Pick<PriceList, 'find'>
   readonly modelLimits: Pick<ModelLimits, 'find'>
   readonly bodies: ByteBudget
+  readonly intake: Pick<Intake, 'check'>
   readonly openCalls: OpenCalls
   readonly events: GatewayEvents
   readonly limits: GatewayLimits

@@ -40,6 +40,7 @@ const NO_BODY = Buffer.alloc(0)
  * where there is something to wait for: most calls wait for their body, the upstream, and their usage to be durable.
  */
 async function handle(call: Call, io: Gateway): Promise<Reply> {
+  io.intake.check()
   const identified = identify(call, io)
   const caller = identified instanceof Promise ? await identified : identified
   const access = authorizeTarget(caller, call)

@@ -8,7 +8,7 @@ import type { KeyEntry, KeyFinder } from './call.ts'
 const ENTRIES_MAX = 200_000
 
 /** For how long the database may have been silent before its silence proves nothing (revocation bound: 1 s). */
-const LEASE_MS = 900
+export const LEASE_MS = 900
 
 /** What tells the directory that something changed, and up to when it can be sure that nothing did. */
 export interface ChangeFeed {

@@ -56,7 +56,8 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
   })
   server.on('request', (request, response) => void handle(request, response, credential))
-  server.listen(port, host)
+  // Of several nodes behind one port each has a sandbox of its own.
+  server.listen({ port, host, exclusive: true })
   await once(server, 'listening')
   const address = server.address()
   const boundPort = typeof address === 'object' && address !== null ? address.port : port

@@ -36,14 +36,25 @@ export class Committer {
   readonly #engine: Engine
   readonly #chain: AuditChain
   readonly #emit: (change: Change) => void
+  readonly #announce: () => void
   /** Epochs that this process is making or made since `#seenEpoch`. */
   readonly #ownEpochs = new Set<number>()
   #seenEpoch: number | null = null
+  #looking: Promise<void> = Promise.resolve()
+  /** The look that begins when `#looking` ends; for everybody who asks until then. */
+  #nextLook: Promise<void> | null = null
 
-  constructor(engine: Engine, chain: AuditChain, emit: (change: Change) => void) {
+  /** `emit` tells this process what changed, `announce` tells the others that something did. */
+  constructor(
+    engine: Engine,
+    chain: AuditChain,
+    emit: (change: Change) => void,
+    announce: () => void = () => {},
+  ) {
     this.#engine = engine
     this.#chain = chain
     this.#emit = emit
+    this.#announce = announce
   }
 
   /** Runs `work` in a transaction and tells the listeners before it returns. */
@@ -85,7 +96,10 @@ export class Committer {
         if (outcome === null) return null
         await this.#writeTrail(trx, nowMs, { trail, outcome })
         epoch = await raiseEpoch(trx)
-        if (this.#engine.hasPeers) this.#ownEpochs.add(epoch)
+        if (this.#engine.hasPeers) {
+          this.#ownEpochs.add(epoch)
+          await logChanges(trx, epoch, outcome.changes)
+        }
         return outcome
       })
     } catch (error) {
@@ -95,10 +109,12 @@ export class Committer {
     }
     if (outcome === null) return null
     for (const change of outcome.changes) this.#emit(change)
+    this.#announce()
     return outcome.result
   }
 
-  /** The entries come last but for the epoch, so that the chain is not locked for longer than it takes. */
+  /**
+   * The entries come last but for the epoch, so that the chain is not locked for longer than it takes. */
   async #writeTrail(
     trx: Db,
     nowMs: number,
@@ -117,20 +133,66 @@ export class Committer {
     for (const entry of entries) await this.#chain.append(trx, entry, nowMs)
   }
 
-  /** Looks whether another process changed something, and says so to the listeners. */
-  async poll(): Promise<void> {
-    const { value } = await this.#engine.db.selectFrom('epoch').select('value').executeTakeFirstOrThrow()
+  /** Looks whether another process changed something, and says to the listeners what. Resolves when everything that was
+   * committed before the question was told.
+   */
+  poll(): Promise<void> {
+    this.#nextLook ??= this.#looking
+      .catch(() => {})
+      .then(() => {
+        this.#nextLook = null
+        this.#looking = this.#look()
+        return this.#looking
+      })
+    return this.#nextLook
+  }
+
+  async #look(): Promise<void> {
+    const { watch } = this.#engine
+    const { value } = await watch.selectFrom('epoch').select('value').executeTakeFirstOrThrow()
     const seen = this.#seenEpoch
+    if (seen !== null && value !== seen)
+      for (const change of await this.#changesOfOthers(seen, value)) this.#emit(change)
     this.#seenEpoch = value
-    if (seen === null || value === seen) return
-    let own = 0
+  }
+
+  /** What others changed after epoch `seen`, up to `value`. Everything, where the log does not say it of each epoch. */
+  async #changesOfOthers(seen: number, value: number): Promise<readonly Change[]> {
+    const isOwn = new Set<number>()
     for (const epoch of this.#ownEpochs) {
       if (epoch > value) continue
-      if (epoch > seen) own += 1
+      if (epoch > seen) isOwn.add(epoch)
       this.#ownEpochs.delete(epoch)
     }
-    if (value - seen !== own) this.#emit({ kind: 'all' })
+    const others = value - seen - isOwn.size
+    if (others === 0) return []
+    if (others < 0 || others > CHANGES_READ_MAX) return [{ kind: 'all' }]
+    const rows = await this.#engine.watch
+      .selectFrom('change_log')
+      .select(['epoch', 'changes'])
+      .where('epoch', '>', seen)
+      .where('epoch', '<=', value)
+      .orderBy('epoch')
+      .execute()
+    const logged = rows.filter(({ epoch }) => !isOwn.has(epoch))
+    if (logged.length !== others) return [{ kind: 'all' }]
+    return logged.flatMap(({ changes }) => JSON.parse(changes) as readonly Change[])
   }
+}
+
+/** Whoever is further behind drops everything it knows. */
+const CHANGES_READ_MAX = 100
+const CHANGES_KEPT = 1_000
+
+async function logChanges(trx: Db, epoch: number, changes: readonly Change[]): Promise<void> {
+  await trx
+    .insertInto('change_log')
+    .values({ epoch, changes: JSON.stringify(changes) })
+    .execute()
+  await trx
+    .deleteFrom('change_log')
+    .where('epoch', '<=', epoch - CHANGES_KEPT)
+    .execute()
 }
 
 async function raiseEpoch(trx: Db): Promise<number> {

@@ -7,7 +7,7 @@ import { DatabaseSync } from 'node:sqlite'
 import type { Expression, RawBuilder } from 'kysely'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import { DatabaseError } from 'pg'
-import { ConnectionBroken, openPostgresPool } from './postgres-pool.ts'
+import { ConnectionBroken, WATCH_LIMITS, openPostgresPool } from './postgres-pool.ts'
 import type { Database, Db } from './schema.ts'
 import { NulInText, nodeSqliteDialect } from './sqlite-dialect.ts'
 
@@ -26,6 +26,11 @@ type Failure = 'unique' | 'unavailable' | 'text' | 'bug'
 
 export interface Engine {
   readonly db: Kysely<Database>
+  /** The same database for questions whose answer is worth nothing after a second: whether something changed. */
+  readonly watch: Kysely<Database>
+  /** Connections from before this moment have to prove themselves: one that stays silent is not waited for. */
+  renewConnections(): void
+  close(): Promise<void>
   /** Whether other processes may change the same database. */
   readonly hasPeers: boolean
   /** The database's clock (the system's where the database has none), epoch ms. */
@@ -82,6 +87,9 @@ function openSqlite(path: string): Engine {
   const db = new Kysely<Database>({ dialect: nodeSqliteDialect(database) })
   return {
     db,
+    watch: db,
+    renewConnections: () => {},
+    close: () => db.destroy(),
     hasPeers: false,
     nowMs: async () => Date.now(),
     rowsOf: (columns, json) =>
@@ -158,9 +166,17 @@ function sqliteFailure(error: unknown): Failure {
 const SCHEMA_LOCK = 7_065_585_820
 
 function openPostgres(url: string): Engine {
-  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool: openPostgresPool(url) }) })
+  const pool = openPostgresPool(url)
+  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
+  const watchPool = openPostgresPool(url, WATCH_LIMITS)
+  const watch = new Kysely<Database>({ dialect: new PostgresDialect({ pool: watchPool }) })
   return {
     db,
+    watch,
+    renewConnections: () => pool.renew(),
+    async close() {
+      await Promise.all([db.destroy(), watch.destroy()])
+    },
     hasPeers: true,
     async nowMs(db) {
       const clock = sql<{ now: number }>`select (extract(epoch from clock_timestamp()) * 1000)::bigint as now`

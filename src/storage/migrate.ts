@@ -6,10 +6,11 @@ import { sql } from 'kysely'
 import { ApiError } from '../domain/error.ts'
 import { init } from './migrations/0001-init.ts'
 import { money } from './migrations/0002-money.ts'
-import { iam } from './migrations/0008-iam.ts'
 import { quota } from './migrations/0004-quota.ts'
 import { secrets } from './migrations/0009-secrets.ts'
 import { auditChain } from './migrations/0010-audit-chain.ts'
+import { nodes } from './migrations/0006-nodes.ts'
+import { iam } from './migrations/0008-iam.ts'
 import type { Database } from './schema.ts'
 
 /** In the order of their names, which is the order in which they run. */
@@ -17,6 +18,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-init': init,
   '0002-money': money,
   '0004-quota': quota,
+  '0006-nodes': nodes,
   '0008-iam': iam,
   '0009-secrets': secrets,
   '0010-audit-chain': auditChain,

@@ -30,8 +30,12 @@ export interface StorageOptions {
   readonly timeZone?: string
   /** In base64, the one that seals first, then older ones that still open. Absent: the file master-key of the folder, made there. */
   readonly masterKeys?: readonly string[]
+  /** Where that file is, if not in `dataDir`: nodes of one machine share it. */
+  readonly keyDir?: string
   /** A file that audit entries are appended to besides; nothing changes while it cannot be written. */
   readonly auditFile?: string
+  /** Where nodes that share a PostgreSQL tell each other of changes; without it they do so there. */
+  readonly redisUrl?: string
   /**
    * Hears of failures that no caller waits for, once per outage: folding usage, looking for others' changes. Both are
    * tried again.
@@ -44,12 +48,22 @@ export interface StorageOptions {
  * the database is newer than this program, or sealed under another master key; STORAGE_UNAVAILABLE when either cannot be used.
  */
 export async function openStorage(options: StorageOptions): Promise<Storage> {
-  const { engine, dataDir, timeZone = DEFAULT_TIME_ZONE, onFailure = () => {} } = options
-  const { masterKeys = null, auditFile = null } = options
+  const { engine, dataDir, timeZone = DEFAULT_TIME_ZONE, redisUrl = null, onFailure = () => {} } = options
+  const { masterKeys = null, keyDir = dataDir, auditFile = null } = options
+  let skewMs = 0
+  let isPushed = false
   const listeners = new Set<(change: Change) => void>()
   const opened = Promise.withResolvers<{ readonly hasPeers: boolean }>()
   const worker = new Worker(new URL('./worker.ts', import.meta.url), {
-    workerData: { engine, dataDir, timeZone, masterKeys, auditFile } satisfies StorageThreadOptions,
+    workerData: {
+      engine,
+      dataDir,
+      timeZone,
+      masterKeys,
+      keyDir,
+      auditFile,
+      redisUrl,
+    } satisfies StorageThreadOptions,
     name: 'storage',
   })
   worker.once('error', opened.reject)
@@ -57,6 +71,12 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     switch (event.kind) {
       case 'change':
         for (const listener of listeners) listener(event.change)
+        break
+      case 'push':
+        isPushed = event.isUp
+        break
+      case 'clock':
+        skewMs = event.skewMs
         break
       case 'jobFailed':
         onFailure(decodeError(event.error))
@@ -117,6 +137,8 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       listeners.add(listener)
     },
     freshAsOfMs: () => polling?.freshAsOfMs() ?? performance.now(),
+    isPushed: () => isPushed || !hasPeers,
+    clockSkewMs: () => skewMs,
     close: () => (closing ??= close()),
   }
 }

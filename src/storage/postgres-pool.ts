@@ -3,10 +3,30 @@ import type { PostgresPool, PostgresPoolClient } from 'kysely'
 import type { ClientBase, PoolClient } from 'pg'
 import { DatabaseError, Pool, TypeOverrides } from 'pg'
 
-const CONNECTIONS_MAX = 8
-const CONNECT_TIMEOUT_MS = 2_000
-const STATEMENT_TIMEOUT_MS = 10_000
+interface PoolLimits {
+  readonly connectionsMax: number
+  readonly connectTimeoutMs: number
+  /** For the server; the client waits `graceMs` longer, as the server may not answer at all. */
+  readonly statementTimeoutMs: number
+  readonly graceMs: number
+}
+
+const LIMITS: PoolLimits = {
+  connectionsMax: 8,
+  connectTimeoutMs: 2_000,
+  statementTimeoutMs: 10_000,
+  graceMs: 2_000,
+}
+/** For looking whether something changed: below the lease of what is known (gateway/key-directory.ts). */
+export const WATCH_LIMITS: PoolLimits = {
+  connectionsMax: 1,
+  connectTimeoutMs: 800,
+  statementTimeoutMs: 800,
+  graceMs: 0,
+}
 const LOCK_TIMEOUT_MS = 5_000
+/** For how long a question that was under way when connections were renewed may still be answered. */
+const PROOF_MS = 1_000
 const INT8_OID = 20
 
 /** The server could not be asked, or did not answer: nothing is known about what it did. */
@@ -16,21 +36,29 @@ export class ConnectionBroken extends Error {
   }
 }
 
+export interface RenewablePool extends PostgresPool {
+  /**
+   * Trusts no connection that is open now. After a network went away and came back, an old connection may lead nowhere
+   * without anybody having said so: an idle one is replaced, one whose answer is waited for gets a second more.
+   */
+  renew(): void
+}
+
 /** Opens a pool. Connecting happens on first use; a lost connection is replaced by the next query. */
-export function openPostgresPool(url: string): PostgresPool {
+export function openPostgresPool(url: string, limits = LIMITS): RenewablePool {
   const types = new TypeOverrides()
   types.setTypeParser(INT8_OID, parseInt8)
   const pool = new Pool({
     connectionString: url,
     application_name: 'pollux',
-    max: CONNECTIONS_MAX,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    max: limits.connectionsMax,
+    connectionTimeoutMillis: limits.connectTimeoutMs,
     keepAlive: true,
-    statement_timeout: STATEMENT_TIMEOUT_MS,
+    statement_timeout: limits.statementTimeoutMs,
     lock_timeout: LOCK_TIMEOUT_MS,
-    idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: limits.statementTimeoutMs,
     // The client's own limit covers a server that no longer answers at all.
-    query_timeout: STATEMENT_TIMEOUT_MS + 2_000,
+    query_timeout: limits.statementTimeoutMs + limits.graceMs,
     types,
     // The declared type is wrong: the pool does wait for the promise.
     // oxlint-disable-next-line typescript/no-misused-promises
@@ -40,16 +68,36 @@ export function openPostgresPool(url: string): PostgresPool {
   pool.on('error', () => {})
   // One that dies while in use but between two queries, in a transaction, tells nobody else: its next query fails.
   pool.on('connect', client => void client.on('error', () => {}))
+  const open = new Set<PoolClient>()
+  const busy = new Map<PoolClient, symbol>()
+  let distrusted = new WeakSet<PoolClient>()
+  pool.on('connect', client => void open.add(client)).on('remove', client => void open.delete(client))
+  const trusted = async (): Promise<PoolClient> => {
+    for (;;) {
+      const client = await pool.connect()
+      if (!distrusted.has(client)) return client
+      client.release(true)
+    }
+  }
   return {
     options: {},
     connect: async () => {
       try {
-        return discardWhenBroken(await pool.connect())
+        return discardWhenBroken(await trusted(), busy)
       } catch (error) {
         throw error instanceof DatabaseError ? error : new ConnectionBroken(error)
       }
     },
     end: () => pool.end(),
+    renew() {
+      distrusted = new WeakSet(open)
+      const asked = new Map(busy)
+      setTimeout(() => {
+        // With a question under way this closes the socket, and the question fails.
+        for (const [client, question] of asked)
+          if (busy.get(client) === question) void client.end().catch(() => {})
+      }, PROOF_MS).unref()
+    },
   }
 }
 
@@ -67,15 +115,18 @@ function parseInt8(text: string): number {
 }
 
 /** A connection on which something other than an error of the server happened is not used again. */
-function discardWhenBroken(client: PoolClient): PostgresPoolClient {
+function discardWhenBroken(client: PoolClient, busy: Map<PoolClient, symbol>): PostgresPoolClient {
   let broken = false
   const query = async (sql: string, parameters: readonly unknown[]): Promise<unknown> => {
+    busy.set(client, Symbol('question'))
     try {
       return await client.query(sql, parameters as unknown[])
     } catch (error) {
       if (error instanceof DatabaseError) throw error
       broken = true
       throw new ConnectionBroken(error)
+    } finally {
+      busy.delete(client)
     }
   }
   const release = (destroy?: boolean): void => client.release(destroy === true || broken)

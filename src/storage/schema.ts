@@ -32,6 +32,8 @@ export interface Database {
   service_account_key: ServiceAccountKeyTable
   tier: TierTable
   quota_limit: QuotaLimitTable
+  change_log: ChangeLogTable
+  presence: PresenceTable
 }
 
 /** The database or a transaction in it. */
@@ -333,4 +335,21 @@ export interface ServiceAccountKeyTable {
   create_time: number
   expire_time: number
   last_used_time: number | null
+}
+
+/** What the newest epochs changed. Written only where there are other nodes to read it. */
+interface ChangeLogTable {
+  epoch: number
+  /** `Change[]` as JSON. */
+  changes: string
+}
+
+/** Nodes that use the database now. */
+interface PresenceTable {
+  node_id: string
+  /** The newest migration the node's program knows. */
+  schema_version: string
+  /** The same for the same master key; tells nothing about it. */
+  /** The database's clock. */
+  seen_time: number
 }

@@ -33,12 +33,17 @@ export interface Storage {
   readonly secrets: SecretStore
   readonly node: NodeStore
   /**
-   * Called before the promise of the change resolves, for changes made through this object, and within a second for
-   * those of other processes (then as `{ kind: 'all' }`). What a listener drops from its cache is never served again.
+   * Called before the promise of the change resolves, for changes made through this object. For those of other
+   * processes at once while they can be told of (`isPushed`), else within a second; as `{ kind: 'all' }` where it is not
+   * known what they were. What a listener drops from its cache is never served again.
    */
   onChange(listener: (change: Change) => void): void
   /** Monotonic ms (performance.now) of the moment up to which no other process's change can have been missed. */
   freshAsOfMs(): number
+  /** Whether other processes can tell of their changes now. Without that they are only seen by looking. */
+  isPushed(): boolean
+  /** How far this machine's clock was ahead of the database's when it was last compared, ms. */
+  clockSkewMs(): number
   close(): Promise<void>
 }
 

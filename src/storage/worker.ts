@@ -13,6 +13,7 @@ import { AuditFile } from './audit-file.ts'
 import type { AuditStore } from './audit-store.ts'
 import { AuditTrail } from './audit-trail.ts'
 import { Budgets } from './budgets.ts'
+import { type ChangeBus, openBus } from './bus.ts'
 import { Committer } from './commit.ts'
 import type { Engine, EngineChoice } from './engine.ts'
 import { openEngine, openToInspect, placeOf } from './engine.ts'
@@ -24,6 +25,7 @@ import type { FolderLock } from './lock.ts'
 import { lockFolder, nodeIdOf } from './lock.ts'
 import { migrate, refuseNewer } from './migrate.ts'
 import { Operations } from './operations.ts'
+import { BEAT_EVERY_MS, Presence, clockSkewMs, refuseOlderNodes } from './presence.ts'
 import { Projects } from './projects.ts'
 import { Quotas } from './quotas.ts'
 import { recover } from './recovery.ts'
@@ -58,8 +60,11 @@ export interface StorageThreadOptions {
   readonly timeZone: string
   /** In base64, the one that seals first; null: those in the folder. */
   readonly masterKeys: readonly string[] | null
+  readonly keyDir: string
   /** Where audit entries go as JSON lines besides; null: nowhere. */
   readonly auditFile: string | null
+  /** Where nodes wake each other; null: in the database. */
+  readonly redisUrl: string | null
 }
 
 /** What the thread says on its own account. */
@@ -67,6 +72,10 @@ export type StorageEvent =
   | { readonly kind: 'open'; readonly hasPeers: boolean }
   | { readonly kind: 'refused'; readonly error: ErrorMessage }
   | { readonly kind: 'change'; readonly change: Change }
+  /** Whether other nodes can tell of their changes now. */
+  | { readonly kind: 'push'; readonly isUp: boolean }
+  /** How far this machine's clock is ahead of the database's. */
+  | { readonly kind: 'clock'; readonly skewMs: number }
   | { readonly kind: 'jobFailed'; readonly error: ErrorMessage }
 
 /** Usage as the near side calls it: appends come together (append-queue.ts). */
@@ -128,13 +137,13 @@ function lockFolders({ engine, dataDir }: StorageThreadOptions): FolderLock {
   return { release: () => locks.forEach(lock => lock.release()) }
 }
 
-function openKeyRing({ masterKeys, dataDir }: StorageThreadOptions): KeyRing {
+function openKeyRing({ masterKeys, keyDir }: StorageThreadOptions): KeyRing {
   try {
-    return new KeyRing(masterKeys ?? masterKeysIn(dataDir))
+    return new KeyRing(masterKeys ?? masterKeysIn(keyDir))
   } catch (cause) {
     throw new ApiError(
       'STATE_CONFLICT',
-      `The file master-key of the data folder ${resolve(dataDir)} cannot be read or made, or holds something else than ` +
+      `The file master-key of the data folder ${resolve(keyDir)} cannot be read or made, or holds something else than ` +
         'keys of 32 bytes in base64, a line each. Put it back from where you keep a copy; without it the secrets of ' +
         'the database are lost.',
       { cause },
@@ -157,10 +166,11 @@ async function openDatabase(choice: EngineChoice): Promise<Engine> {
     const found = openToInspect(choice)
     if (found !== null) await inspect(found)
     engine = openEngine(choice)
+    if (engine.hasPeers) await refuseOlderNodes(engine)
     await migrate(engine.db)
     return engine
   } catch (error) {
-    await engine?.db.destroy()
+    await engine?.close()
     throw toOpenError(error, place)
   }
 }
@@ -198,13 +208,24 @@ async function serve(options: StorageThreadOptions): Promise<void> {
   const auditFile = options.auditFile === null ? null : new AuditFile(options.auditFile)
   await auditFile?.probe()
   const chain = new AuditChain(engine, signingKey, auditFile)
-  const committer = new Committer(engine, chain, change => emit({ kind: 'change', change }))
+  const presence = engine.hasPeers ? new Presence(engine, nodeId) : null
+  await join(presence, engine)
+  let bus: ChangeBus | null = null
+  const committer = new Committer(
+    engine,
+    chain,
+    change => emit({ kind: 'change', change }),
+    () => bus?.announce(),
+  )
   await recover({ engine, nodeId, committer }, options.dataDir)
   const rollup = new Rollup(engine, nodeId)
   await rollup.begin()
   const log = new UsageLog({ engine, nodeId, committer }, block => rollup.touch(block))
   // From here on nothing another process does is missed.
-  if (engine.hasPeers) await committer.poll()
+  if (engine.hasPeers) {
+    await committer.poll()
+    bus = listenForNews(options, nodeId, committer)
+  }
   let failing = false
   const stopFolding = repeat(async run => {
     try {
@@ -218,6 +239,7 @@ async function serve(options: StorageThreadOptions): Promise<void> {
       failing = true
     }
   }, FOLD_EVERY)
+  const stopBeating = presence === null ? async () => {} : keepPresent(presence, engine)
   const objects: StorageObjects = {
     projects: new Projects(engine, committer),
     keys: new Keys({ engine, committer, vault }, rollup),
@@ -233,8 +255,11 @@ async function serve(options: StorageThreadOptions): Promise<void> {
     ledger: new Ledger(engine, nodeId, options.timeZone),
     usage: usageObject(engine, rollup, log),
     store: storeObject(engine, committer, async () => {
-      await stopFolding()
-      await engine.db.destroy()
+      await Promise.all([stopFolding(), stopBeating()])
+      await bus?.close()
+      // Whoever cannot say so is taken for gone soon.
+      await presence?.leave().catch(() => {})
+      await engine.close()
       lock.release()
     }),
   }
@@ -256,13 +281,62 @@ function usageObject(engine: Engine, rollup: Rollup, log: UsageLog): UsageRemote
   }
 }
 
+async function join(presence: Presence | null, engine: Engine): Promise<void> {
+  try {
+    await presence?.join()
+  } catch (error) {
+    await engine.close()
+    throw error
+  }
+}
+
+/** A beat that fails is followed by the next; that the database is away is told by others. */
+function keepPresent(presence: Presence, engine: Engine): () => Promise<void> {
+  return repeat(
+    async () => {
+      try {
+        await presence.beat()
+        emit({ kind: 'clock', skewMs: await clockSkewMs(engine) })
+      } catch {}
+    },
+    { minMs: BEAT_EVERY_MS, maxMs: BEAT_EVERY_MS, timesLast: 0 },
+  )
+}
+
+/** A message is answered by a look. What it fails to see, the next regular one does. */
+function listenForNews(
+  { engine, redisUrl }: StorageThreadOptions,
+  nodeId: string,
+  committer: Committer,
+): ChangeBus | null {
+  if (engine.kind !== 'postgres') return null
+  const choice =
+    redisUrl === null
+      ? ({ kind: 'postgres', url: engine.url } as const)
+      : ({ kind: 'redis', url: redisUrl } as const)
+  return openBus(choice, nodeId, {
+    onNews: () => void committer.poll().catch(() => {}),
+    onState: isUp => emit({ kind: 'push', isUp }),
+  })
+}
+
 function storeObject(engine: Engine, committer: Committer, release: () => Promise<void>): StoreRemote {
+  let isSilent = false
   return {
     async ping() {
       await sql`select 1`.execute(engine.db)
     },
     nowMs: () => engine.nowMs(engine.db),
-    poll: () => committer.poll(),
+    async poll() {
+      try {
+        await committer.poll()
+      } catch (error) {
+        isSilent = true
+        throw error
+      }
+      if (isSilent) engine.renewConnections()
+      isSilent = false
+    },
     async close() {
       await release()
       // The answer still goes out; then nothing keeps the thread alive.

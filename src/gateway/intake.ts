@@ -1,0 +1,75 @@
+import { ApiError, type Detail } from '../domain/error.ts'
+
+export interface IntakeOptions {
+  /** Calls under way now. */
+  readonly openCalls: () => number
+  readonly openCallsMax: number
+  /** How far this machine's clock is from the database's, ms. */
+  readonly clockSkewMs: () => number
+}
+
+/** How often the event loop is asked how late it is. */
+const LOOK_EVERY_MS = 50
+/** The loop is overloaded when it was later than this at every look for so long: a single long turn is no overload. */
+const LATE_MS = 200
+const LATE_FOR_MS = 500
+/** Keys would expire, and usage be dated, by a clock that is further off. */
+const CLOCK_SKEW_MAX_MS = 30_000
+
+/**
+ * Whether a call may come in at all, decided before anything of it is looked at. Management and health checks do not ask
+ * here: when calls are too many they are refused, so that the rest is answered.
+ */
+export class Intake {
+  readonly #options: IntakeOptions
+  readonly #timer: NodeJS.Timeout
+  #lookedMs = performance.now()
+  /** When the loop was last in time. */
+  #inTimeMs = performance.now()
+  #isLate = false
+
+  constructor(options: IntakeOptions) {
+    this.#options = options
+    this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS)
+    this.#timer.unref()
+  }
+
+  /** Whether calls are refused since the process cannot keep up. */
+  get isOverloaded(): boolean {
+    return this.#isLate || this.#options.openCalls() >= this.#options.openCallsMax
+  }
+
+  get isClockWrong(): boolean {
+    return Math.abs(this.#options.clockSkewMs()) > CLOCK_SKEW_MAX_MS
+  }
+
+  /** Throws OVERLOADED or CLOCK_WRONG (503). */
+  check(): void {
+    if (this.isOverloaded) {
+      const why = this.#isLate ? 'This process cannot keep up' : 'As many calls are under way as there may be'
+      throw new ApiError('OVERLOADED', `${why}, so none is let in for a moment. Please retry.`, {
+        details: [RETRY_SOON],
+      })
+    }
+    if (this.isClockWrong) {
+      throw new ApiError(
+        'CLOCK_WRONG',
+        "The clock of this machine is far from the database's, so nobody can tell which keys have expired. Set it right.",
+        { details: [RETRY_SOON] },
+      )
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#timer)
+  }
+
+  #look(): void {
+    const nowMs = performance.now()
+    if (nowMs - this.#lookedMs - LOOK_EVERY_MS < LATE_MS) this.#inTimeMs = nowMs
+    this.#isLate = nowMs - this.#inTimeMs > LATE_FOR_MS
+    this.#lookedMs = nowMs
+  }
+}
+
+const RETRY_SOON: Detail = { '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: '1s' }

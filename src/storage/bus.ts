@@ -1,0 +1,31 @@
+/**
+ * How nodes wake each other. A message says that something changed, never what: that stands in the database. So a message
+ * that is lost, late, doubled or false costs a look at the database at most.
+ */
+import { openPostgresBus } from './postgres-bus.ts'
+import { openRedisBus } from './redis-bus.ts'
+
+export type BusChoice =
+  | { readonly kind: 'postgres'; readonly url: string }
+  | { readonly kind: 'redis'; readonly url: string }
+
+/** What a bus tells its node. */
+export interface BusListener {
+  /** Another node changed something, or may have while nobody could say so. */
+  onNews(): void
+  /** Whether messages pass now, both ways. Told at every change; at first they do not. */
+  onState(isUp: boolean): void
+}
+
+export interface ChangeBus {
+  /** Tells the other nodes. Never throws and is never waited for: who is not reached looks by itself soon. */
+  announce(): void
+  close(): Promise<void>
+}
+
+/** Opens the bus and goes on trying while it cannot be reached. */
+export function openBus(choice: BusChoice, nodeId: string, listener: BusListener): ChangeBus {
+  return choice.kind === 'redis'
+    ? openRedisBus(choice.url, nodeId, listener)
+    : openPostgresBus(choice.url, nodeId, listener)
+}
