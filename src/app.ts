@@ -91,6 +91,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       openCalls: () => openCalls.count,
       openCallsMax: OPEN_CALLS_MAX,
       clockSkewMs: () => storage.clockSkewMs(),
+      changesAgeMs: () => performance.now() - storage.freshAsOfMs(),
     })
     const gateway = createGateway({ storage, upstream, telemetry, quota, tiers, openCalls, intake })
     onClose(() => gateway.ledger.close())

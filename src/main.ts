@@ -22,6 +22,8 @@ const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '..', 'pac
   version: string
 }
 
+const STOPPING = 'pollux: stopping; calls under way may finish (press Ctrl-C again to cut them)\n'
+
 const environment = processEnvironment()
 const io: CliIo = {
   stdout: process.stdout,
@@ -143,8 +145,6 @@ async function start(): Promise<void> {
   process.once('SIGINT', () => process.exit(130)).once('SIGTERM', () => process.exit(143))
   await app.close()
 }
-
-const STOPPING = 'pollux: stopping; calls under way may finish (press Ctrl-C again to cut them)\n'
 
 /** The primary of several processes behind one port. */
 async function startAll(count: number): Promise<void> {

@@ -36,6 +36,12 @@ export interface FaultProxy {
   close(): Promise<void>
 }
 
+/** A reset; a socket file knows none, there it is an end without a farewell. */
+function sever(socket: Socket): void {
+  if (socket.remoteFamily === undefined) socket.destroy()
+  else socket.resetAndDestroy()
+}
+
 /** One direction of one connection. */
 interface Pipe {
   readonly direction: 'request' | 'reply'
@@ -70,7 +76,7 @@ export async function startFaultProxy(target: NetConnectOpts): Promise<FaultProx
       if (!pipe.isDead) to.end()
     } catch {
       // A connection that broke on one side breaks on the other, unless nobody is to hear of it.
-      if (!pipe.isDead) to.resetAndDestroy()
+      if (!pipe.isDead) sever(to)
     } finally {
       pipes.delete(pipe)
     }
@@ -103,7 +109,7 @@ export async function startFaultProxy(target: NetConnectOpts): Promise<FaultProx
         from.destroy()
         // What was written must get there before the connection ends.
         if (fault.by === 'end') to.end()
-        else setTimeout(() => to.resetAndDestroy(), 20)
+        else setTimeout(() => sever(to), 20)
         return
       }
       case 'none':
@@ -136,7 +142,7 @@ export async function startFaultProxy(target: NetConnectOpts): Promise<FaultProx
     return (server.address() as AddressInfo).port
   }
   const reset = (): void => {
-    for (const socket of sockets) socket.resetAndDestroy()
+    for (const socket of sockets) sever(socket)
   }
   const stop = async (): Promise<void> => {
     const closed = once(server, 'close')

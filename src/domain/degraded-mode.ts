@@ -22,7 +22,7 @@ export const DEGRADED_MODES = {
   changes: {
     when: 'the database has not said for 0.9 s whether other nodes changed anything',
     happens:
-      'no key is taken from memory: each call asks the database for its key, and is refused where that does not answer',
+      'no key is taken from memory: each call asks the database for its key; after 3 s none is let in at all',
     kept: 'a revoked key is refused within a second also on a node that is cut off; open streams go on until the database is back',
     calls: 'refused with 503',
   },

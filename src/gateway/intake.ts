@@ -6,6 +6,8 @@ export interface IntakeOptions {
   readonly openCallsMax: number
   /** How far this machine's clock is from the database's, ms. */
   readonly clockSkewMs: () => number
+  /** For how long the database has not said whether other nodes changed anything, ms; near 0 where there are none. */
+  readonly changesAgeMs: () => number
 }
 
 /** How often the event loop is asked how late it is. */
@@ -13,6 +15,8 @@ const LOOK_EVERY_MS = 50
 /** The loop is overloaded when it was later than this at every look for so long: a single long turn is no overload. */
 const LATE_MS = 200
 const LATE_FOR_MS = 500
+/** By then the database was asked several times: a call that asks it for its key would only wait. */
+const SILENCE_MAX_MS = 3_000
 /** Keys would expire, and usage be dated, by a clock that is further off. */
 const CLOCK_SKEW_MAX_MS = 30_000
 
@@ -43,13 +47,20 @@ export class Intake {
     return Math.abs(this.#options.clockSkewMs()) > CLOCK_SKEW_MAX_MS
   }
 
-  /** Throws OVERLOADED or CLOCK_WRONG (503). */
+  /** Throws OVERLOADED, CLOCK_WRONG or STORAGE_UNAVAILABLE (503). */
   check(): void {
     if (this.isOverloaded) {
       const why = this.#isLate ? 'This process cannot keep up' : 'As many calls are under way as there may be'
       throw new ApiError('OVERLOADED', `${why}, so none is let in for a moment. Please retry.`, {
         details: [RETRY_SOON],
       })
+    }
+    if (this.#options.changesAgeMs() > SILENCE_MAX_MS) {
+      throw new ApiError(
+        'STORAGE_UNAVAILABLE',
+        'The database does not answer, so nobody can tell whether the key is still valid. Please retry.',
+        { details: [RETRY_SOON] },
+      )
     }
     if (this.isClockWrong) {
       throw new ApiError(
