@@ -38,7 +38,7 @@ export interface Nodes {
   kill(): void
 }
 
-/** Starts nodes one after the other and resolves when all are ready. Rejects when one cannot start: it has said why. */
+/** Starts nodes and resolves when all are ready. Rejects when one cannot start: it has said why. */
 export async function startNodes(
   count: number,
   config: Config,
@@ -56,11 +56,9 @@ export async function startNodes(
   }
   const primary = new Primary(warn)
   try {
-    let banner = ''
-    for (let node = 1; node <= count; node++) {
-      const said = await primary.start(node)
-      if (node === 1) banner = said
-    }
+    // The first one makes what all share: the tables, the first key, the token for the CLI.
+    const banner = await primary.start(1)
+    await Promise.all(Array.from({ length: count - 1 }, (_, place) => primary.start(place + 2)))
     return { banner, stop: () => primary.stop(), kill: () => primary.kill() }
   } catch (error) {
     await primary.stop()

@@ -13,7 +13,7 @@ afterAll(async () => {
   if (!('skip' in server)) await server.stop()
 })
 
-const CLIENTS = 4
+const CALL_EVERY_MS = 25
 const OUTAGE_MS = 6_000
 /** As long as the longest wait of a call that began before it was known that the database is away. */
 const REFUSED_WITHIN_MS = 13_000
@@ -59,19 +59,18 @@ describe.skipIf('skip' in server)('while the database', () => {
     async (_, { begin, end }) => {
       const keyString = pollux.firstKeyString ?? ''
       const seen: Seen[] = []
-      const over = new AbortController()
-      const clients = Array.from({ length: CLIENTS }, async () => {
-        while (!over.signal.aborted) {
-          const { sentMs, head, ended } = openCall(pollux.origin, { keyString })
-          const { isWhole, atMs: endMs } = await ended
-          const { status, headers } = await head.catch(() => ({
-            status: 0,
-            headers: {} as Record<string, string>,
-          }))
-          seen.push({ requestId: String(headers['x-request-id']), status, sentMs, endMs, isWhole })
-          await delay(5)
-        }
-      })
+      const calls: Promise<void>[] = []
+      const call = async (): Promise<void> => {
+        const { sentMs, head, ended } = openCall(pollux.origin, { keyString })
+        const { isWhole, atMs: endMs } = await ended
+        const { status, headers } = await head.catch(() => ({
+          status: 0,
+          headers: {} as Record<string, string>,
+        }))
+        seen.push({ requestId: String(headers['x-request-id']), status, sentMs, endMs, isWhole })
+      }
+      // Whether or not those before were answered.
+      const traffic = setInterval(() => calls.push(call()), CALL_EVERY_MS)
       await delay(500)
       await begin()
       const beganMs = performance.now()
@@ -86,8 +85,8 @@ describe.skipIf('skip' in server)('while the database', () => {
       while (!goodAgain()) await delay(10)
       const recoveredMs = performance.now() - endedMs
       await delay(500)
-      over.abort()
-      await Promise.all(clients)
+      clearInterval(traffic)
+      await Promise.all(calls)
 
       const good = seen.filter(({ status, isWhole }) => status === 200 && isWhole)
       const during = seen.filter(({ sentMs, endMs }) => sentMs > beganMs + 3_500 && endMs < endedMs)
