@@ -91,6 +91,9 @@ class Primary {
 
   constructor(warn: (line: string) => void) {
     this.#warn = warn
+    // All nodes accept from one queue. Handed out in turn by the primary, a connection on its way to a node that is killed
+    // would be lost without anybody being told (Node's RoundRobinHandle waits for an answer that never comes).
+    cluster.schedulingPolicy = cluster.SCHED_NONE
   }
 
   /** Starts a node; what it prints is given back once it is ready. */

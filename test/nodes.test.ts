@@ -56,15 +56,19 @@ describe.skipIf('skip' in server)('nodes on one PostgreSQL', () => {
     const pollux = await start({ env, args: ['--nodes', '3'] })
     const keyString = pollux.firstKeyString ?? ''
     const serving = async (): Promise<Map<string, number>> => {
-      await Promise.all(Array.from({ length: 12 }, () => send(pollux.origin, { keyString })))
+      await Promise.all(Array.from({ length: 30 }, () => send(pollux.origin, { keyString })))
       const pids = [
         ...(await metrics(pollux)).matchAll(/^process_start_time_seconds\{node="(\d)"\} (\S+)$/gm),
       ]
       return new Map(pids.map(([, node = '', startTime]) => [node, Number(startTime)]))
     }
-    await until(async () => (await serving()).size === 3)
-    const calls = [...(await metrics(pollux)).matchAll(/^pollux_calls_total\{.*node="(\d)"\} (\d+)$/gm)]
-    expect(new Set(calls.map(([, node]) => node))).toEqual(new Set(['1', '2', '3']))
+    // Whichever node is free takes a connection.
+    await until(async () => {
+      const { size } = await serving()
+      const calls = [...(await metrics(pollux)).matchAll(/^pollux_calls_total\{.*node="(\d)"\} (\d+)$/gm)]
+      console.log(`calls by node: ${calls.map(([, node, count]) => `${node}: ${count}`).join(', ')}`)
+      return size === 3 && new Set(calls.map(([, node]) => node)).size === 3
+    })
 
     const before = await serving()
     const [victim] = await childrenOf(pollux)
