@@ -92,7 +92,7 @@ describe.skipIf('skip' in server)('nodes on one PostgreSQL', () => {
     expect(isWhole).toBe(true)
     expect(text).toContain('STOP')
     expect(await exit).toBe(0)
-  }, 90_000)
+  }, 240_000)
 
   test('a node with another master key is refused, in words that say what to do', async () => {
     const POLLUX_DATABASE_URL = socketUrl(await freshUrl())
