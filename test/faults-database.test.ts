@@ -56,7 +56,7 @@ describe.skipIf('skip' in server)('while the database', () => {
 
   test.each(Object.entries(OUTAGES))(
     '%s no call is let in; it is served 2 s after its return, and every good reply has its record',
-    async (_, { begin, end }) => {
+    async (_, outage) => {
       const keyString = pollux.firstKeyString ?? ''
       const seen: Seen[] = []
       const calls: Promise<void>[] = []
@@ -72,14 +72,14 @@ describe.skipIf('skip' in server)('while the database', () => {
       // Whether or not those before were answered.
       const traffic = setInterval(() => calls.push(call()), CALL_EVERY_MS)
       await delay(500)
-      await begin()
+      await outage.begin()
       const beganMs = performance.now()
       await delay(OUTAGE_MS)
       const [health, ready] = await Promise.all(
         ['healthz', 'readyz'].map(path => fetch(`${pollux.origin}/${path}`)),
       )
       expect([health?.status, ready?.status]).toEqual([200, 503])
-      await end()
+      await outage.end()
       const endedMs = performance.now()
       const goodAgain = (): boolean => seen.some(({ status, endMs }) => status === 200 && endMs > endedMs)
       while (!goodAgain()) await delay(10)

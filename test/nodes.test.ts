@@ -159,6 +159,6 @@ async function query(connectionString: string, sql: string): Promise<void> {
 /** The processes that a primary started. */
 async function childrenOf(pollux: Pollux): Promise<readonly number[]> {
   const ps = spawn('ps', ['-o', 'pid=', '--ppid', String(pollux.process.pid)])
-  const [line] = (await Promise.all([ps.stdout.toArray()])) as [Buffer[]]
-  return Buffer.concat(line).toString('utf8').trim().split(/\s+/).map(Number)
+  const chunks = (await ps.stdout.toArray()) as Buffer[]
+  return Buffer.concat(chunks).toString('utf8').trim().split(/\s+/).map(Number)
 }
