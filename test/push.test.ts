@@ -10,6 +10,8 @@ import { openCall, reasonIn, send } from './traffic.ts'
 
 const NODES = 5
 const ROUNDS = 20
+/** Five processes, on a machine that may be busy. */
+const START_WAIT_MS = 240_000
 const CUT_ROUNDS = 5
 const PUSHED_WITHIN_MS = 100
 const SEEN_WITHIN_MS = 1_000
@@ -137,7 +139,7 @@ describe.skipIf(missing !== null)(`a key disabled on one of ${NODES} nodes, told
     if ('skip' in redis) return
     proxy = await startFaultProxy({ host: '127.0.0.1', port: Number(new URL(redis.url).port) })
     nodes = await startNodes({ POLLUX_REDIS_URL: `redis://127.0.0.1:${proxy.port}` })
-  })
+  }, START_WAIT_MS)
   afterAll(async () => {
     await Promise.all(nodes.all.map(node => node.stop()))
     await proxy.close()
@@ -194,7 +196,7 @@ describe.skipIf(missing !== null)(`a key disabled on one of ${NODES} nodes, told
   let nodes: Nodes
   beforeAll(async () => {
     nodes = await startNodes({})
-  })
+  }, START_WAIT_MS)
   afterAll(() => Promise.all(nodes.all.map(node => node.stop())))
 
   test(`is refused on all of them within ${PUSHED_WITHIN_MS} ms (p99), and its streams end`, async () => {
