@@ -99,9 +99,7 @@ describe.skipIf('skip' in server)('nodes on one PostgreSQL', () => {
     await start({ env: { POLLUX_DATABASE_URL } })
     const POLLUX_MASTER_KEY = Buffer.alloc(32, 8).toString('base64')
     const refused = start({ env: { POLLUX_DATABASE_URL, POLLUX_MASTER_KEY } })
-    await expect(refused).rejects.toThrow(
-      /ended with 1:\npollux: Node [0-9a-f]{16} .* has another master key.*POLLUX_MASTER_KEY/,
-    )
+    await expect(refused).rejects.toThrow(/ended with 1:\npollux: .*master key.*POLLUX_MASTER_KEY/s)
   })
 
   test('a newer program does not change tables under nodes of an older one', async () => {
@@ -110,9 +108,9 @@ describe.skipIf('skip' in server)('nodes on one PostgreSQL', () => {
     const pollux = await start({ env: { POLLUX_DATABASE_URL } })
     await pollux.kill('SIGTERM')
     const nowMs = '(extract(epoch from clock_timestamp()) * 1000)::bigint'
-    await query(url, `insert into presence values ('0123456789abcdef', '0005-older', '', ${nowMs} + 600000)`)
+    await query(url, `insert into presence values ('0123456789abcdef', '0001-older', ${nowMs} + 600000)`)
     await expect(start({ env: { POLLUX_DATABASE_URL } })).rejects.toThrow(
-      /node 0123456789abcdef, whose program knows it up to version 0005-older/,
+      /node 0123456789abcdef, whose program knows it up to version 0001-older/,
     )
     await query(url, `update presence set seen_time = ${nowMs} - 60000`)
     await start({ env: { POLLUX_DATABASE_URL } })

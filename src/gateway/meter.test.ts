@@ -16,7 +16,7 @@ it.each(['generateContent', 'streamGenerateContent'])(
     const { method } = routeOf('POST', `/v1beta/models/m:${verb}`)
     const entry = { project: { number: '1' }, key: { uid: 'k' } }
     const grant = { method, caller: { entry }, model: 'm', requestBytes: 1 }
-    const admission = { grant, hold: { settled: false, price: null, money: null } }
+    const admission = { grant, hold: { settled: false, price: null, quota: null, money: null } }
     const open = { call, grant, admission, given: () => null } as unknown as OpenCall
     const io = {
       usage: { append: (record: UsageRecord) => Promise.resolve(void records.push(record)) },
