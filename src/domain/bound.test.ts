@@ -77,7 +77,10 @@ describe('the prompt bound', () => {
     ['application/json', 321, 321],
     ['application/jsonl', 321, null],
     ['image/gif', 10, null],
-    ['audio/mp3', 10, null],
+    ['audio/mp3', 10, 5],
+    ['audio/MPEG', 11, 6],
+    ['audio/aac', 10, null],
+    ['audio/wav', 10, null],
     ['video/mp4', 10, null],
     ['application/pdf', 10, null],
     ['xtext/plain', 10, null],
@@ -169,10 +172,26 @@ describe('the worst case', () => {
     expect(worstCase(bounds(fields), price)).toEqual({ unpriced })
   })
 
-  test('is unpriced where the model is not billed by tokens', () => {
-    expect(worstCase(plain, parsePrice({ ...row, perUnitKind: 'billed' }, null))).toEqual({
+  test('is unpriced where minutes are billed', () => {
+    expect(worstCase(plain, parsePrice({ ...row, perUnitKind: 'approximate' }, null))).toEqual({
       unpriced: 'tokens of m',
     })
+  })
+
+  test('is a song for each candidate where songs are billed, whatever the tokens', () => {
+    const songs = parsePrice({ ...row, perUnitKind: 'billed', perUnit: { song: 0.08 } }, null)
+    expect(worstCase(bounds({ candidateCount: 2 }), songs)).toEqual({ nanos: 160_000_000 })
+    expect(worstCase(bounds({ tier: 'flex' }), songs)).toEqual({
+      unpriced: "what m makes, in service tier 'flex'",
+    })
+    const films = parsePrice({ ...row, perUnitKind: 'billed', perUnit: { videoSecond720p: 0.4 } }, null)
+    expect(worstCase(plain, films)).toHaveProperty('unpriced')
+  })
+
+  test('is at the price of sound where a model only speaks', () => {
+    const speech = parsePrice({ ...row, outputOver200k: undefined, output: { audio: 20 } }, null)
+    const spoken = bounds({ outputModalities: ['text', 'audio'] })
+    expect(worstCase(spoken, speech)).toEqual({ nanos: 1000 * 1000 + 2000 * 20_000 })
   })
 
   test('counts the sound of a film and the pages of a document', () => {

@@ -25,6 +25,13 @@ const REQUEST_ALLOWANCE_TOKENS = 64
  */
 const IMAGE_TOKENS_MAX = 24 * 258
 
+/**
+ * A token of sound is a 32nd of a second (gemini-wire 6.3). MPEG audio cannot say less about it than 2.8 bytes: a frame of
+ * layer II has 13 bytes of header and bit allocation, and lasts 144 ms at most (ISO 13818-3; 8 kHz, of MPEG 2.5).
+ */
+const MP3_TOKEN_BYTES_MIN = 2
+
+const MP3 = /^audio\/(?:mp3|mpeg|mpga)$/i
 const STILL_IMAGE = /^image\/(?:png|jpeg|webp|heic|heif)$/i
 const PLAIN_TEXT = /^(?:text\/|application\/json$)/i
 
@@ -43,7 +50,8 @@ export interface PromptSize {
 /** The most tokens one inline media part can take: by type and size; null where only the model's limit bounds it. */
 export function mediaBoundTokens(mimeType: string, bytes: number): number | null {
   if (STILL_IMAGE.test(mimeType)) return IMAGE_TOKENS_MAX
-  // A token is at least one byte. Sound, film and PDF have no such floor: silence and blank pages compress to nothing.
+  if (MP3.test(mimeType)) return Math.ceil(bytes / MP3_TOKEN_BYTES_MIN)
+  // A token is at least one byte. Other sound, film and PDF have no such floor: silence and blank pages take no room.
   return PLAIN_TEXT.test(mimeType) ? bytes : null
 }
 
@@ -115,6 +123,8 @@ export interface ClampRule {
 
 /** Visible output that a clamped call keeps, and its smallest output limit. */
 const VISIBLE_TOKENS_MIN = 256
+/** Room for one picture of any size: one of 4K takes 2,520 tokens (gemini-wire 6.3: 0.151 at 60.00), and thoughts precede it. */
+const PICTURE_TOKENS_MIN = 4096
 
 /**
  * The least a call could be admitted with (rules 13 and 15): its worst case at the smallest output limit it may be clamped
@@ -157,7 +167,8 @@ export function clampTo(
 
 function outputTokensMin(bounds: CallBounds, rule: ClampRule): number {
   if (rule.policy === 'refuse' || rule.hasResponseSchema) return bounds.outputTokensBound
-  const least = Math.max(VISIBLE_TOKENS_MIN, rule.limit.thinkingBudgetMin + VISIBLE_TOKENS_MIN)
+  const visible = bounds.outputModalities.includes('image') ? PICTURE_TOKENS_MIN : VISIBLE_TOKENS_MIN
+  const least = Math.max(visible, rule.limit.thinkingBudgetMin + visible)
   return Math.min(bounds.outputTokensBound, least)
 }
 
@@ -182,8 +193,9 @@ function lowered(maxOutputTokens: number, { thinkingBudget, limit }: ClampRule):
 
 /** The worst case with another output bound. */
 function worstWith(bounds: CallBounds, price: Price, outputTokens: number): WorstCase {
-  if (!price.isByToken) return { unpriced: `tokens of ${price.model}` }
   const tier = tierOf(bounds.tier)
+  if (price.units !== null) return worstOfUnits(bounds, price)
+  if (!price.isByToken) return { unpriced: `tokens of ${price.model}` }
   const most = tier === null ? null : price.most[tier]
   if (most === null) return { unpriced: `service tier '${bounds.tier ?? 'standard'}'` }
   const { input: inputRates, output: outputRates } =
@@ -199,6 +211,14 @@ function worstWith(bounds: CallBounds, price: Price, outputTokens: number): Wors
   const nanos =
     picos <= Number.MAX_SAFE_INTEGER ? nanosUp(picos) : nanosExact({ bounds, input, output, outputTokens })
   return bounds.tools.size === 0 ? { nanos } : withTools(nanos, bounds, price)
+}
+
+/** A call that asks for content makes a song of each candidate; films and pictures by the piece are other methods' work. */
+function worstOfUnits(bounds: CallBounds, price: Price): WorstCase {
+  const song = price.units?.song
+  if (song === undefined || tierOf(bounds.tier) !== 'standard')
+    return { unpriced: `what ${price.model} makes, in service tier '${bounds.tier ?? 'standard'}'` }
+  return withTools(nanosUp(song) * bounds.candidateCount, bounds, price)
 }
 
 interface Product {

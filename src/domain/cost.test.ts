@@ -151,11 +151,15 @@ describe('unpriced is null, never a cost', () => {
     expect(costOf(NO_USAGE, parsePrice({ ...flash, perUnitKind: 'billed' }, null))).toBeNull()
   })
 
-  test('thoughts of a model that answers in sound alone, while its sound has a price', () => {
-    const tts = parsePrice({ ...flash, output: { audio: 9 } }, null)
-    const details = { ...NO_DETAILS, candidates: counts({ audio: 10 }) }
-    expect(costOf(used({ candidatesTokens: 10, details }), tts)).toBe(10 * 9000)
-    expect(costOf(used({ candidatesTokens: 10, thoughtsTokens: 1, details }), tts)).toBeNull()
+  test('a piece that has no price, and a tier of pieces', () => {
+    const films = parsePrice({ ...flash, perUnitKind: 'billed', perUnit: { videoSecond720p: 0.4 } }, null)
+    expect(costOf(NO_USAGE, films, served({ units: { videoSecond4K: 1 } }))).toBeNull()
+    expect(costOf(NO_USAGE, films, served({ units: { videoSecond720p: 1 }, tier: 'batch' }))).toBeNull()
+    expect(costOf(NO_USAGE, films, served({ units: { videoSecond720p: 1 }, mapsQueries: 1 }))).toBeNull()
+  })
+
+  test('tokens that a cache keeps where no storage price is known', () => {
+    expect(costOf(NO_USAGE, price, served({ storedTokenSeconds: 1 }))).toBeNull()
   })
 
   test('a modality named with no tokens is not used', () => {
@@ -318,7 +322,7 @@ describe('against a reference in exact arithmetic', () => {
           },
         })
         const reply = {
-          tier: null,
+          ...SERVED_PLAINLY,
           searchQueries: other.queries,
           searchPrompts: other.prompts,
           mapsQueries: other.maps,

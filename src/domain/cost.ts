@@ -3,6 +3,7 @@
  * (MONEY.md rule 18, gemini-wire 2.7 and 6.1). Sums are exact and rounded once, up, to a whole nano-dollar.
  */
 import {
+  type BilledUnit,
   type Lines,
   MODALITIES,
   type Modality,
@@ -23,9 +24,22 @@ export interface Served {
   /** Prompts answered with search, 0 or 1 for a single call. Gemini 2.x bills these instead of queries. */
   readonly searchPrompts: number
   readonly mapsQueries: number
+  /** Pieces that were made: seconds of film, songs, pictures. Null: none. */
+  readonly units: Units | null
+  /** Tokens an explicit cache kept, times the seconds it kept them. */
+  readonly storedTokenSeconds: number
 }
 
-export const SERVED_PLAINLY: Served = { tier: null, searchQueries: 0, searchPrompts: 0, mapsQueries: 0 }
+export type Units = Readonly<Partial<Record<BilledUnit, number>>>
+
+export const SERVED_PLAINLY: Served = {
+  tier: null,
+  searchQueries: 0,
+  searchPrompts: 0,
+  mapsQueries: 0,
+  units: null,
+  storedTokenSeconds: 0,
+}
 
 const UNSPECIFIED: ReadonlySet<string> = new Set(['', 'unspecified', 'service_tier_unspecified'])
 
@@ -41,8 +55,9 @@ export function tierOf(name: string | null): PricedTier | null {
 }
 
 /**
- * Cost in whole nano-dollars, rounded up; null: unpriced, as something was used (a modality, a tier, a tool) that has no
- * known price. Free quotas of search and maps are not modelled: they are charged from the first.
+ * Cost in whole nano-dollars, rounded up; null: unpriced, as something was used (a modality, a tier, a tool, a unit) that
+ * has no known price. Free quotas of search and maps are not modelled: they are charged from the first. Where pieces are
+ * billed, their tokens are not.
  *
  * Where counts by modality leave something open, the dearest reading counts: tokens they do not name are of the dearest
  * modality they do name, or text; cached tokens they do not name are of the modality whose discount is least.
@@ -50,16 +65,28 @@ export function tierOf(name: string | null): PricedTier | null {
  * Costs beyond 2^53 nano-dollars (nine million dollars), which no real call has, are given as `Number.MAX_SAFE_INTEGER`.
  */
 export function costOf(usage: Usage, price: Price, served: Served = SERVED_PLAINLY): number | null {
-  if (!price.isByToken) return null
   const tier = servedTier(usage, served)
+  if (price.units !== null) return tier === 'standard' ? costOfUnits(price, served) : null
+  if (!price.isByToken) return null
   const tierLines = tier === null ? null : price.tiers[tier]
   if (tierLines === null) return null
   const lines = usage.promptTokens > SHORT_PROMPT_TOKENS_MAX ? tierLines.long : tierLines.short
   const isText = usage.details === null && usage.cachedTokens <= usage.promptTokens
   const isPlain = served.searchQueries === 0 && served.searchPrompts === 0 && served.mapsQueries === 0
-  if (isText && isPlain) return costOfText(usage, lines)
+  if (isText && isPlain && served.storedTokenSeconds === 0) return costOfText(usage, lines)
   const bill = billByModality(usage, lines)
-  return bill !== null && addTools(bill, price, served) ? bill.nanos() : null
+  if (bill === null || !addTools(bill, price, served)) return null
+  return bill.store(served.storedTokenSeconds, tierLines.storage) ? bill.nanos() : null
+}
+
+/** What was made by the piece, and the fees of tools; null: a unit without a price, or nobody counted. */
+function costOfUnits(price: Price, served: Served): number | null {
+  if (served.units === null) return null
+  const bill = new Bill()
+  for (const [unit, amount] of Object.entries(served.units) as [BilledUnit, number][]) {
+    if (!bill.add(amount, price.units?.[unit] ?? null)) return null
+  }
+  return addTools(bill, price, served) ? bill.nanos() : null
 }
 
 function servedTier(usage: Usage, served: Served): PricedTier | null {
@@ -105,6 +132,8 @@ export function nanosUpExact(picos: bigint): number {
 class Bill {
   readonly #amounts: number[] = []
   readonly #rates: number[] = []
+  /** Pico-dollars times 3,600: storage is billed by the hour and kept by the second. */
+  #stored = 0n
 
   /** False: something is owed at a rate that is unknown. */
   add(amount: number, rate: number | null): boolean {
@@ -115,23 +144,35 @@ class Bill {
     return true
   }
 
+  /** The same for tokens kept in a cache, at a rate per hour. */
+  store(tokenSeconds: number, hourlyRate: number | null): boolean {
+    if (tokenSeconds <= 0) return true
+    if (hourlyRate === null) return false
+    this.#stored += BigInt(tokenSeconds) * BigInt(hourlyRate)
+    return true
+  }
+
   nanos(): number {
     let picos = 0
     for (const [index, amount] of this.#amounts.entries()) picos += amount * (this.#rates[index] ?? 0)
-    if (picos <= Number.MAX_SAFE_INTEGER) return nanosUp(picos)
+    if (picos <= Number.MAX_SAFE_INTEGER && this.#stored === 0n) return nanosUp(picos)
     let exact = 0n
     for (const [index, amount] of this.#amounts.entries()) {
       exact += BigInt(amount) * BigInt(this.#rates[index] ?? 0)
     }
-    return nanosUpExact(exact)
+    // Rounded up to a pico-dollar here and to a nano-dollar there: the same as rounding up once.
+    return nanosUpExact(exact + (this.#stored + HOUR_SECONDS - 1n) / HOUR_SECONDS)
   }
 }
+
+const HOUR_SECONDS = 3_600n
 
 function addTools(bill: Bill, price: Price, served: Served): boolean {
   const { googleSearch: search, googleMaps: maps } = price.tools
   const searchUnits = search?.unit === 'prompt' ? served.searchPrompts : served.searchQueries
+  const mapsUnits = maps?.unit === 'prompt' ? Math.min(1, served.mapsQueries) : served.mapsQueries
   if (search === undefined && (served.searchQueries > 0 || served.searchPrompts > 0)) return false
-  return bill.add(searchUnits, search?.picos ?? null) && bill.add(served.mapsQueries, maps?.picos ?? null)
+  return bill.add(searchUnits, search?.picos ?? null) && bill.add(mapsUnits, maps?.picos ?? null)
 }
 
 type Counts = Record<Modality, number>

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { ApiError } from './error.ts'
 import { PriceList } from './price-list.ts'
 import type { PriceRow } from './price.ts'
 
@@ -150,5 +151,68 @@ describe('contradictions are refused', () => {
     expect(
       () => new PriceList([row('m', '2027-01-01', 2), row('m', '2026-12-31T09:59:59Z', 3)]),
     ).not.toThrow()
+  })
+})
+
+describe('rows laid over others', () => {
+  const at = (time: string): number => Date.parse(time)
+  const laid = (...overrides: (readonly PriceRow[])[]): PriceList =>
+    new PriceList(
+      [
+        { model: 'm', effectiveFrom: null, input: { text: 1 } },
+        { model: 'm', effectiveFrom: '2027-01-01', input: { text: 2 } },
+        { model: 'n', effectiveFrom: null, input: { text: 9 } },
+      ],
+      [],
+      overrides,
+    )
+  const input = (list: PriceList, time: string, model = 'm'): number | null | undefined =>
+    list.find(model, at(time))?.tiers.standard?.short.input.text
+
+  test('hold from their first date on, whatever is below them later; other models keep theirs', () => {
+    const list = laid([{ model: 'm', effectiveFrom: '2026-12-01T00:00:00Z', input: { text: 5 } }])
+    expect(input(list, '2026-11-30T23:59:59.999Z')).toBe(1_000_000)
+    expect(input(list, '2026-12-01T00:00:00Z')).toBe(5_000_000)
+    expect(input(list, '2028-01-01T00:00:00Z')).toBe(5_000_000)
+    expect(input(list, '2028-01-01T00:00:00Z', 'n')).toBe(9_000_000)
+  })
+
+  test('may begin while a date below has begun in some time zones only, and end the doubt', () => {
+    const list = laid([{ model: 'm', effectiveFrom: '2026-12-31T23:00:00Z', input: { text: 0.5 } }])
+    expect(input(list, '2026-12-31T09:00:00Z')).toBe(1_000_000)
+    expect(input(list, '2026-12-31T22:59:59Z')).toBe(2_000_000)
+    expect(input(list, '2026-12-31T23:00:00Z')).toBe(500_000)
+    expect(input(list, '2027-01-01T11:59:59Z')).toBe(500_000)
+  })
+
+  test('without a zone: a cut counts from the latest zone, a rise from the earliest', () => {
+    const cut = laid([{ model: 'm', effectiveFrom: '2026-12-01', input: { text: 0.5 } }])
+    expect(input(cut, '2026-12-01T11:59:59Z')).toBe(1_000_000)
+    expect(input(cut, '2026-12-01T12:00:00Z')).toBe(500_000)
+    const rise = laid([{ model: 'm', effectiveFrom: '2026-12-01', input: { text: 3 } }])
+    expect(input(rise, '2026-11-30T10:00:00Z')).toBe(3_000_000)
+  })
+
+  test('lie over each other in their order; one without a date hides all below', () => {
+    const list = laid(
+      [{ model: 'm', effectiveFrom: null, input: { text: 6 } }],
+      [{ model: 'm', effectiveFrom: '2027-05-01T00:00:00Z', input: { text: 7 }, origin: 'operator' }],
+    )
+    expect(input(list, '2000-01-01T00:00:00Z')).toBe(6_000_000)
+    expect(input(list, '2027-02-01T00:00:00Z')).toBe(6_000_000)
+    expect(list.find('m', at('2027-05-01T00:00:00Z'))).toMatchObject({ origin: 'operator' })
+  })
+
+  test('contradict themselves no more than others do', () => {
+    const twice = { model: 'm', effectiveFrom: '2027-05-01T00:00:00Z', input: { text: 7 } }
+    expect(() => laid([twice, twice])).toThrow(ApiError)
+  })
+
+  test('tell their dates', () => {
+    const list = laid([{ model: 'm', effectiveFrom: '2026-12-01T00:00:00Z', input: { text: 5 } }])
+    const from = at('2026-12-01T00:00:00Z')
+    expect(list.periodOf('m', from - 1)).toMatchObject({ fromMs: -Infinity, untilMs: from })
+    expect(list.periodOf('m', from)).toMatchObject({ fromMs: from, untilMs: Infinity })
+    expect(list.periodOf('x', from)).toBeNull()
   })
 })

@@ -1,4 +1,4 @@
-/** Which price is in force for a model at a time: dated rows, our own before those of another source. */
+/** Which price is in force for a model at a time: dated rows, our own before another source's, the operator's before all. */
 import { invalidField } from './error.ts'
 import { type Price, type PriceRow, dearerPrice, parsePrice } from './price.ts'
 
@@ -17,17 +17,17 @@ interface Change {
   readonly latestMs: number
 }
 
-/** `[fromMs, untilMs)`, and what holds in it. */
-interface Segment {
+/** `[fromMs, untilMs)`, which may have no beginning or end (infinite), and what holds in it. */
+export interface PricePeriod {
   readonly fromMs: number
   readonly untilMs: number
   readonly price: Price | null
 }
 
 interface Entry {
-  readonly segments: readonly Segment[]
+  readonly segments: readonly PricePeriod[]
   /** The segment found last: nearly every look-up is in it. */
-  current: Segment
+  current: PricePeriod
 }
 
 /**
@@ -38,13 +38,28 @@ export class PriceList {
   readonly #entries = new Map<string, Entry>()
 
   /**
-   * `fallback` is used for ids that `own` has no row for. Throws FIELD_INVALID for dates that cannot be read, for two rows
-   * of a model with the same or no date, and for dates whose order is unclear (one with a zone within a day of one without).
+   * `fallback` is used for ids that `own` has no row for. Each of `overrides` is laid over what is before it: from the
+   * first date it has for a model, only its rows count. Throws FIELD_INVALID for dates that cannot be read, for two rows of
+   * a model in one list with the same or no date, and for dates there whose order is unclear (one with a zone within a day
+   * of one without).
    */
-  constructor(own: readonly PriceRow[], fallback: readonly PriceRow[] = []) {
-    this.#add(own)
-    const owned = new Set(this.#entries.keys())
-    this.#add(fallback, owned)
+  constructor(
+    own: readonly PriceRow[],
+    fallback: readonly PriceRow[] = [],
+    overrides: readonly (readonly PriceRow[])[] = [],
+  ) {
+    const changes = changesByModel(own)
+    for (const [model, list] of changesByModel(fallback)) {
+      if (!changes.has(model)) changes.set(model, list)
+    }
+    for (const [model, list] of overrides.flatMap(rows => [...changesByModel(rows)])) {
+      changes.set(model, laidOver(changes.get(model) ?? [], list))
+    }
+    for (const [model, list] of changes) {
+      const segments = segmentsOf(list)
+      const [first] = segments
+      if (first !== undefined) this.#entries.set(model, { segments, current: first })
+    }
   }
 
   /**
@@ -57,35 +72,49 @@ export class PriceList {
     if (entry === undefined) return null
     const { current } = entry
     if (atMs >= current.fromMs && atMs < current.untilMs) return current.price
-    for (const segment of entry.segments) {
-      if (atMs < segment.fromMs || atMs >= segment.untilMs) continue
-      entry.current = segment
-      return segment.price
-    }
-    return null
+    const period = periodIn(entry, atMs)
+    if (period === null) return null
+    entry.current = period
+    return period.price
+  }
+
+  /** The same with its dates; null for a model of which nothing was known then. */
+  periodOf(modelId: string, atMs: number): PricePeriod | null {
+    const entry = this.#entries.get(modelId)
+    return entry === undefined ? null : periodIn(entry, atMs)
   }
 
   /** Every model id that has a price at some time. */
   models(): string[] {
     return [...this.#entries.keys()]
   }
+}
 
-  #add(rows: readonly PriceRow[], owned: ReadonlySet<string> = new Set()): void {
-    const changes = new Map<string, Change[]>()
-    for (const row of rows) {
-      for (const model of [row.model, ...(row.aliases ?? [])]) {
-        if (owned.has(model)) continue
-        const list = changes.get(model) ?? []
-        list.push(changeOf({ ...row, model }))
-        changes.set(model, list)
-      }
-    }
-    for (const [model, list] of changes) {
-      const segments = segmentsOf(list)
-      const [first] = segments
-      if (first !== undefined) this.#entries.set(model, { segments, current: first })
+function periodIn({ segments }: Entry, atMs: number): PricePeriod | null {
+  return segments.find(({ fromMs, untilMs }) => atMs >= fromMs && atMs < untilMs) ?? null
+}
+
+/** The changes of each model in order. */
+function changesByModel(rows: readonly PriceRow[]): Map<string, readonly Change[]> {
+  const found = new Map<string, Change[]>()
+  for (const row of rows) {
+    for (const model of [row.model, ...(row.aliases ?? [])]) {
+      const list = found.get(model) ?? []
+      list.push(changeOf({ ...row, model }))
+      found.set(model, list)
     }
   }
+  for (const list of found.values()) {
+    list.sort((a, b) => (a.earliestMs < b.earliestMs ? -1 : 1))
+    for (const [index, change] of list.entries()) assertInOrder(list[index - 1], change)
+  }
+  return found
+}
+
+/** What holds before the first change above, then what is above. */
+function laidOver(below: readonly Change[], above: readonly Change[]): readonly Change[] {
+  const firstMs = above[0]?.earliestMs ?? Infinity
+  return [...below.filter(({ earliestMs }) => earliestMs < firstMs), ...above]
 }
 
 function changeOf(row: PriceRow): Change {
@@ -106,9 +135,7 @@ function changeOf(row: PriceRow): Change {
 }
 
 /** The life of one model's price, cut wherever a row may begin or must have ended. */
-function segmentsOf(unsorted: readonly Change[]): Segment[] {
-  const changes = [...unsorted].sort((a, b) => (a.earliestMs < b.earliestMs ? -1 : 1))
-  for (const [index, change] of changes.entries()) assertInOrder(changes[index - 1], change)
+function segmentsOf(changes: readonly Change[]): PricePeriod[] {
   const cuts = [...new Set(changes.flatMap(change => [change.earliestMs, change.latestMs]))].sort((a, b) =>
     a < b ? -1 : 1,
   )
@@ -123,7 +150,8 @@ function priceFrom(fromMs: number, changes: readonly Change[]): Price | null {
   // Before its first row has begun everywhere, a model has no price that is sure to hold.
   if ((changes[0]?.latestMs ?? Infinity) > fromMs) return null
   const possible = changes.filter(({ earliestMs }, index) => {
-    const endMs = changes[index + 1]?.latestMs ?? Infinity
+    // Laid over others, a row may begin for sure while the one before it still may not have.
+    const endMs = Math.min(Infinity, ...changes.slice(index + 1).map(({ latestMs }) => latestMs))
     return earliestMs <= fromMs && fromMs < endMs
   })
   const effectiveFromMs = fromMs === -Infinity ? null : fromMs

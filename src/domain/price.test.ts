@@ -114,17 +114,43 @@ describe('units and tools', () => {
   test('fees are per query, or per prompt that was grounded', () => {
     const { tools } = parsed({
       tools: {
-        googleSearch: { usdPer1000: 35, unit: 'groundedPrompt' },
-        googleMaps: { usdPer1000: 14, unit: 'query' },
+        googleSearch: { usdPer1000: 35, unit: 'groundedPrompt', freePerDay: 1500 },
+        googleMaps: { usdPer1000: 14, unit: 'query', freePerMonth: 5000 },
         codeExecution: { usdPer1000: 0 },
         fileSearchIndexing: {},
       },
     })
     expect(tools).toEqual({
-      googleSearch: { unit: 'prompt', picos: 35_000_000_000 },
-      googleMaps: { unit: 'query', picos: 14_000_000_000 },
-      codeExecution: { unit: 'query', picos: 0 },
+      googleSearch: { unit: 'prompt', picos: 35_000_000_000, free: { units: 1500, per: 'day' } },
+      googleMaps: { unit: 'query', picos: 14_000_000_000, free: { units: 5000, per: 'month' } },
+      codeExecution: { unit: 'query', picos: 0, free: null },
     })
+  })
+
+  test('pieces have a price of their own where they are billed, and only there', () => {
+    const perUnit = { videoSecond720p: 0.4, videoSecond4K: 0.000001, clip30s: 0.04 }
+    expect(parsed({ perUnitKind: 'billed', perUnit }).units).toEqual({
+      videoSecond720p: 400_000_000_000,
+      videoSecond4K: 1_000_000,
+      song: 40_000_000_000,
+    })
+    expect(parsed({ perUnitKind: 'equivalent', perUnit }).units).toBeNull()
+    expect(parsed({ perUnitKind: 'approximate', perUnit: { audioInMinute: 0.003 } }).units).toBeNull()
+    expect(() => parsed({ perUnitKind: 'billed', perUnit: { reel: 1 } })).toThrow(ApiError)
+  })
+
+  test('what a cache keeps is billed by token and hour; priority multiplies that, flex and batch do not', () => {
+    const factors = { batchFactor: 0.5, flexFactor: 0.5, priorityFactor: 1.8 }
+    const { tiers } = parsed({ cacheStoragePerMTokenHour: 1, ...factors })
+    expect(tiers.standard?.storage).toBe(1_000_000)
+    expect(tiers.priority?.storage).toBe(1_800_000)
+    expect([tiers.flex?.storage, tiers.batch?.storage]).toEqual([1_000_000, 1_000_000])
+    expect(parsed({}).tiers.standard?.storage).toBeNull()
+  })
+
+  test('a model without a price for text it writes has that of its dearest output', () => {
+    const { output } = parsed({ input: text(1), output: { audio: 9, image: 3 } }).tiers.standard?.short ?? {}
+    expect(output).toMatchObject({ text: 9_000_000, audio: 9_000_000, image: 3_000_000, video: null })
   })
 })
 
@@ -144,6 +170,14 @@ describe('dearerPrice', () => {
       parsed({ tools: { googleSearch: { usdPer1000, unit } } })
     expect(dearerPrice(fee(14, 'query'), fee(35, 'query')).tools.googleSearch?.picos).toBe(35e9)
     expect(dearerPrice(fee(14, 'query'), fee(35, 'groundedPrompt')).tools.googleSearch).toBeUndefined()
+  })
+
+  test('takes the dearer piece and storage; of a piece that only one has, none', () => {
+    const made = (perUnit: Record<string, number>, perHour: number) =>
+      parsed({ perUnitKind: 'billed', perUnit, cacheStoragePerMTokenHour: perHour })
+    const dearer = dearerPrice(made({ song: 1, videoSecond720p: 1 }, 3), made({ song: 2 }, 1))
+    expect(dearer.units).toEqual({ song: 2e12 })
+    expect(dearer.tiers.standard?.storage).toBe(3_000_000)
   })
 
   test('is priced by token only where both are', () => {

@@ -23,6 +23,8 @@ export interface TierLines {
   readonly short: Lines
   /** For the whole of a call whose prompt has more than `SHORT_PROMPT_TOKENS_MAX` tokens (gemini-wire 6.1). */
   readonly long: Lines
+  /** Pico-dollars for each token that an explicit cache keeps for an hour; null: unknown. */
+  readonly storage: number | null
 }
 
 /** The most a token can cost: the dearer of a tier and standard, to which a call may be downgraded, and of input and cached. */
@@ -44,17 +46,43 @@ export type FeeTool = (typeof FEE_TOOLS)[number]
 /** What a tool costs beside tokens. `prompt`: once per call that used it; `query`: for every query the model ran. */
 export interface ToolFee {
   readonly unit: 'query' | 'prompt'
-  /** Pico-dollars per unit. Free monthly quotas are not modelled: the first unit is charged. */
+  /**
+   * Pico-dollars per unit, from the first. Google's free units are shared by everything that uses the upstream's project
+   * (gemini-wire 6.4), so nobody here can know whether a call still had one: `free` only tells of them.
+   */
   readonly picos: number
+  readonly free: { readonly units: number; readonly per: 'day' | 'month' } | null
 }
+
+/** What is billed by the piece where tokens are not: seconds of film by their resolution, songs, pictures by their size. */
+export const BILLED_UNITS = [
+  'videoSecond360p',
+  'videoSecond720p',
+  'videoSecond1080p',
+  'videoSecond4K',
+  'song',
+  'image0.5K',
+  'image1K',
+  'image2K',
+  'image4K',
+] as const
+export type BilledUnit = (typeof BILLED_UNITS)[number]
+
+/** Whose price it is: our list's, the package's, that of the operator's file, one set over the API. */
+export type PriceOrigin = 'shipped' | 'package' | 'file' | 'operator'
 
 export interface Price {
   /** Exact model id, without `models/`. */
   readonly model: string
   /** When the price came into force, epoch ms; null: before any date we know. */
   readonly effectiveFromMs: number | null
-  /** False where seconds, songs or minutes are billed: token counts then say nothing of the cost. */
+  readonly origin: PriceOrigin
+  /** The row it was read from; of two rows that may both hold, the later one. */
+  readonly row: PriceRow
+  /** False where pieces or minutes are billed: token counts then say nothing of the cost. */
   readonly isByToken: boolean
+  /** Pico-dollars for each piece; null where tokens are billed. A unit that is absent has no known price. */
+  readonly units: Readonly<Partial<Record<BilledUnit, number>>> | null
   /** Null where the model has no price for that tier. */
   readonly tiers: Readonly<Record<PricedTier, TierLines | null>>
   /** What a call that asks for the tier costs at most. */
@@ -64,7 +92,7 @@ export interface Price {
 }
 
 /** Dollars per million tokens by modality, as price data has them. */
-export type UsdRates = Readonly<Partial<Record<Modality, number>>>
+export type UsdRates = Readonly<Partial<Record<Modality, number | undefined>>>
 
 /** One row of `prices/prices.json`: a model and a date. */
 export interface PriceRow {
@@ -79,26 +107,36 @@ export interface PriceRow {
   readonly inputOver200k?: UsdRates | undefined
   readonly outputOver200k?: UsdRates | undefined
   readonly cachedOver200k?: UsdRates | undefined
+  readonly cacheStoragePerMTokenHour?: number | undefined
   readonly tools?: Readonly<Record<string, ToolRow>> | undefined
+  readonly perUnit?: Readonly<Record<string, number>> | undefined
   readonly batchFactor?: number | undefined
   readonly flexFactor?: number | undefined
   readonly priorityFactor?: number | undefined
   /** What `perUnit` prices are: the price itself, the token price told otherwise, or all that is known of it. */
   readonly perUnitKind?: 'billed' | 'equivalent' | 'approximate' | undefined
+  readonly source?: string | undefined
+  readonly sourceDate?: string | undefined
+  readonly note?: string | undefined
+  /** Absent: our own list. */
+  readonly origin?: PriceOrigin | undefined
 }
 
 interface ToolRow {
   readonly usdPer1000?: number | undefined
   readonly unit?: string | undefined
+  readonly freePerDay?: number | undefined
+  readonly freePerMonth?: number | undefined
 }
 
 const PICO_DIGITS = 6
 const FEE_DIGITS = 9
+const UNIT_DIGITS = 12
 const FACTOR_DIGITS = 3
 
 /**
  * The price of one row. Throws FIELD_INVALID for a rate that is negative, no decimal, or finer than a pico-dollar per
- * token, factor applied. Factors multiply input and output; priority also cached, flex and batch do not (gemini-wire 6.6).
+ * token, factor applied. Factors multiply input and output; priority also cached and storage, flex and batch do not (gemini-wire 6.6).
  */
 export function parsePrice(row: PriceRow, effectiveFromMs: number | null): Price {
   const where = `prices.${row.model}`
@@ -107,17 +145,20 @@ export function parsePrice(row: PriceRow, effectiveFromMs: number | null): Price
   const long = hasLong
     ? parseLines({ input: row.inputOver200k, cached: row.cachedOver200k, output: row.outputOver200k }, where)
     : short
+  const perHour = row.cacheStoragePerMTokenHour
+  const storage = perHour === undefined ? null : scaled(perHour, PICO_DIGITS, where)
   const tier = (factor: number | undefined, withCached: boolean): TierLines | null => {
     if (factor === undefined) return null
-    const thousandths = scaled(factor, FACTOR_DIGITS, where)
-    const shortLines = multiplied(short, { thousandths, withCached, where })
+    const multiplier = { thousandths: scaled(factor, FACTOR_DIGITS, where), withCached, where }
+    const shortLines = multiplied(short, multiplier)
     return {
       short: shortLines,
-      long: hasLong ? multiplied(long, { thousandths, withCached, where }) : shortLines,
+      long: hasLong ? multiplied(long, multiplier) : shortLines,
+      storage: storage === null || !withCached ? storage : timesFactor(storage, multiplier),
     }
   }
   const tiers = {
-    standard: { short, long },
+    standard: { short, long, storage },
     flex: tier(row.flexFactor, false),
     priority: tier(row.priorityFactor, true),
     batch: tier(row.batchFactor, false),
@@ -125,7 +166,10 @@ export function parsePrice(row: PriceRow, effectiveFromMs: number | null): Price
   return {
     model: row.model,
     effectiveFromMs,
+    origin: row.origin ?? 'shipped',
+    row,
     isByToken: row.perUnitKind !== 'billed' && row.perUnitKind !== 'approximate',
+    units: row.perUnitKind === 'billed' ? parseUnits(row.perUnit ?? {}, where) : null,
     tiers,
     most: mostOf(tiers),
     tools: parseTools(row.tools ?? {}, where),
@@ -140,12 +184,7 @@ export function dearerPrice(one: Price, other: Price): Price {
   const tiers = {} as Record<PricedTier, TierLines | null>
   for (const name of PRICED_TIERS) {
     const [first, second] = [one.tiers[name], other.tiers[name]]
-    if (first === null || second === null) tiers[name] = null
-    else
-      tiers[name] = {
-        short: dearerLines(first.short, second.short),
-        long: dearerLines(first.long, second.long),
-      }
+    tiers[name] = dearerTier(first, second)
   }
   const tools: Partial<Record<FeeTool, ToolFee>> = {}
   for (const name of FEE_TOOLS) {
@@ -157,7 +196,10 @@ export function dearerPrice(one: Price, other: Price): Price {
   return {
     model: one.model,
     effectiveFromMs: one.effectiveFromMs,
+    origin: other.origin,
+    row: other.row,
     isByToken,
+    units: dearerUnits(one.units, other.units),
     tiers,
     most: mostOf(tiers),
     tools,
@@ -166,7 +208,25 @@ export function dearerPrice(one: Price, other: Price): Price {
 
 function dearerTier(one: TierLines | null, other: TierLines | null): TierLines | null {
   if (one === null || other === null) return null
-  return { short: dearerLines(one.short, other.short), long: dearerLines(one.long, other.long) }
+  return {
+    short: dearerLines(one.short, other.short),
+    long: dearerLines(one.long, other.long),
+    storage: dearerRate(one.storage, other.storage),
+  }
+}
+
+function dearerUnits(one: Price['units'], other: Price['units']): Price['units'] {
+  if (one === null || other === null) return null
+  const units: Partial<Record<BilledUnit, number>> = {}
+  for (const unit of BILLED_UNITS) {
+    const dearer = dearerRate(one[unit] ?? null, other[unit] ?? null)
+    if (dearer !== null) units[unit] = dearer
+  }
+  return units
+}
+
+function dearerRate(one: number | null, other: number | null): number | null {
+  return one === null || other === null ? null : Math.max(one, other)
 }
 
 function dearerLines(one: Lines, other: Lines): Lines {
@@ -178,10 +238,7 @@ function dearerLines(one: Lines, other: Lines): Lines {
 }
 
 function dearerRates(one: Rates, other: Rates): Rates {
-  return ratesBy(modality => {
-    const [a, b] = [one[modality], other[modality]]
-    return a === null || b === null ? null : Math.max(a, b)
-  })
+  return ratesBy(modality => dearerRate(one[modality], other[modality]))
 }
 
 function mostOf(tiers: Price['tiers']): Price['most'] {
@@ -217,8 +274,17 @@ function parseLines(usd: UsdLines, where: string): Lines {
   return {
     input,
     cached: ratesBy(modality => cached[modality] ?? input[modality]),
-    output: parseRates(usd.output, where),
+    output: withText(parseRates(usd.output, where)),
   }
+}
+
+/**
+ * A model that only speaks or draws has one output price, and thoughts are billed at it too (gemini-wire 6.1): text costs
+ * what the dearest of its outputs does.
+ */
+function withText(output: Rates): Rates {
+  const known = MODALITIES.map(modality => output[modality]).filter(rate => rate !== null)
+  return output.text !== null || known.length === 0 ? output : { ...output, text: Math.max(...known) }
 }
 
 function parseRates(usd: UsdRates | undefined, where: string): Rates {
@@ -234,9 +300,28 @@ function parseTools(rows: Readonly<Record<string, ToolRow>>, where: string): Pri
     const usdPer1000 = rows[name]?.usdPer1000
     if (usdPer1000 === undefined) continue
     const unit = rows[name]?.unit === 'groundedPrompt' ? 'prompt' : 'query'
-    tools[name] = { unit, picos: scaled(usdPer1000, FEE_DIGITS, where) }
+    tools[name] = { unit, picos: scaled(usdPer1000, FEE_DIGITS, where), free: freeUnits(rows[name]) }
   }
   return tools
+}
+
+function freeUnits({ freePerDay, freePerMonth }: ToolRow = {}): ToolFee['free'] {
+  if (freePerDay !== undefined) return { units: freePerDay, per: 'day' }
+  return freePerMonth === undefined ? null : { units: freePerMonth, per: 'month' }
+}
+
+/** A clip of 30 seconds is a song of a model that writes no longer ones. */
+const CLIP = 'clip30s'
+
+function parseUnits(rows: Readonly<Record<string, number>>, where: string): NonNullable<Price['units']> {
+  const units: Partial<Record<BilledUnit, number>> = {}
+  for (const [name, usd] of Object.entries(rows)) {
+    const unit = BILLED_UNITS.find(unit => unit === (name === CLIP ? 'song' : name))
+    if (unit === undefined)
+      throw invalidField(where, `'${name}' is no unit; known are ${BILLED_UNITS.join(', ')} and ${CLIP}`)
+    units[unit] = scaled(usd, UNIT_DIGITS, where)
+  }
+  return units
 }
 
 interface Multiplier {
@@ -245,21 +330,24 @@ interface Multiplier {
   readonly where: string
 }
 
-function multiplied(lines: Lines, { thousandths, withCached, where }: Multiplier): Lines {
+function multiplied(lines: Lines, multiplier: Multiplier): Lines {
   const times = (rates: Rates): Rates =>
     ratesBy(modality => {
       const rate = rates[modality]
-      if (rate === null) return null
-      const picos = (rate * thousandths) / 1000
-      if (!Number.isSafeInteger(picos))
-        throw invalidField(where, 'a rate times its factor must be whole pico-dollars')
-      return picos
+      return rate === null ? null : timesFactor(rate, multiplier)
     })
   return {
     input: times(lines.input),
-    cached: withCached ? times(lines.cached) : lines.cached,
+    cached: multiplier.withCached ? times(lines.cached) : lines.cached,
     output: times(lines.output),
   }
+}
+
+function timesFactor(rate: number, { thousandths, where }: Multiplier): number {
+  const picos = (rate * thousandths) / 1000
+  if (!Number.isSafeInteger(picos))
+    throw invalidField(where, 'a rate times its factor must be whole pico-dollars')
+  return picos
 }
 
 function ratesBy(rate: (modality: Modality) => number | null): Rates {

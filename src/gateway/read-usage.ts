@@ -1,4 +1,4 @@
-import type { Served } from '../domain/cost.ts'
+import { SERVED_PLAINLY, type Served } from '../domain/cost.ts'
 import { type JsonObject, asObject, listOf } from '../domain/proto-json.ts'
 import { type ModalityCount, NO_USAGE, type Usage, type UsageDetails } from '../domain/usage.ts'
 
@@ -12,8 +12,8 @@ export interface ReplyFacts {
   readonly grounding: Grounding | null
 }
 
-/** How often tools were used that are charged by use (gemini-wire 6.4). */
-export type Grounding = Omit<Served, 'tier'>
+/** What is charged beside tokens: tools by use (gemini-wire 6.4), and what was made by the piece. */
+export type Grounding = Omit<Served, 'tier' | 'storedTokenSeconds'>
 
 /**
  * Reads `usageMetadata` and `modelVersion` of a reply (gemini-wire 2.7; zero-valued fields are omitted by Google).
@@ -29,11 +29,17 @@ export function readReply(reply: JsonObject): ReplyFacts {
   }
 }
 
-/** `groundingMetadata` of the candidates: Gemini 3 bills each search query, Gemini 2 the grounded prompt. */
+/**
+ * `groundingMetadata` of the candidates: Gemini 3 bills each search query, Gemini 2 the grounded prompt. A candidate with
+ * sound in it is a song where songs are billed.
+ */
 function readGrounding(candidates: unknown): Grounding | null {
   const grounding = { searchQueries: 0, searchPrompts: 0, mapsQueries: 0 }
+  let songs = 0
   for (const element of listOf(candidates)) {
-    const metadata = asObject(asObject(element)?.['groundingMetadata'])
+    const candidate = asObject(element)
+    if (hasSound(asObject(candidate?.['content'])?.['parts'])) songs++
+    const metadata = asObject(candidate?.['groundingMetadata'])
     if (metadata === null) continue
     const queries = [...listOf(metadata['webSearchQueries']), ...listOf(metadata['imageSearchQueries'])]
     grounding.searchQueries += queries.length
@@ -41,15 +47,22 @@ function readGrounding(candidates: unknown): Grounding | null {
     const isMaps = listOf(metadata['groundingChunks']).some(chunk => asObject(chunk)?.['maps'] !== undefined)
     if (isMaps) grounding.mapsQueries++
   }
-  return grounding.searchQueries + grounding.mapsQueries === 0 ? null : grounding
+  if (grounding.searchQueries + grounding.mapsQueries + songs === 0) return null
+  return { ...grounding, units: songs === 0 ? null : { song: songs } }
 }
 
-const NO_GROUNDING: Grounding = { searchQueries: 0, searchPrompts: 0, mapsQueries: 0 }
+function hasSound(parts: unknown): boolean {
+  return listOf(parts).some(element => {
+    const part = asObject(element)
+    const mimeType = asObject(part?.['inlineData'] ?? part?.['fileData'])?.['mimeType']
+    return typeof mimeType === 'string' && /^audio\//i.test(mimeType)
+  })
+}
 
 /** What was served, by the reply's header and body; undefined where both say nothing out of the ordinary. */
 export function servedAs(tier: unknown, grounding: Grounding | null): Served | undefined {
   if (typeof tier !== 'string' && grounding === null) return undefined
-  return { ...(grounding ?? NO_GROUNDING), tier: typeof tier === 'string' ? tier : null }
+  return { ...SERVED_PLAINLY, ...grounding, tier: typeof tier === 'string' ? tier : null }
 }
 
 /** What two pieces of a stream say together: each tells the whole so far, or its own part; the greater counts. */
@@ -59,6 +72,7 @@ export function moreGrounded(known: Grounding | null, read: Grounding | null): G
     searchQueries: Math.max(known.searchQueries, read.searchQueries),
     searchPrompts: Math.max(known.searchPrompts, read.searchPrompts),
     mapsQueries: Math.max(known.mapsQueries, read.mapsQueries),
+    units: (known.units?.song ?? 0) > (read.units?.song ?? 0) ? known.units : read.units,
   }
 }
 
