@@ -21,6 +21,7 @@ import { ByteBudget } from './http/bytes.ts'
 import { noteFacts } from './http/facts.ts'
 import { type Exchange, type Listener, startListener } from './http/listener.ts'
 import { writeReply } from './http/reply.ts'
+import { watchPrices } from './price-watch.ts'
 import { loadModelLimits, loadPrices } from './prices.ts'
 import { type Quota, openQuota } from './quota/open.ts'
 import { startSandbox } from './sandbox/server.ts'
@@ -67,6 +68,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   }
   try {
     const telemetry = createTelemetry(config)
+    const prices = loadPrices(config.pricesFile)
     const files = await prepareDataDir(config)
     const storage = await openStorage({
       engine: engineOf(config),
@@ -86,6 +88,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     })
     onClose(() => quota.close())
     const tiers = loadTiers()
+    onClose(await watchPrices(storage, prices, error => telemetry.pricesNotRead(error)))
     const openCalls = new OpenCalls()
     const intake = new Intake({
       openCalls: () => openCalls.count,
@@ -93,7 +96,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       clockSkewMs: () => storage.clockSkewMs(),
       changesAgeMs: () => performance.now() - storage.freshAsOfMs(),
     })
-    const gateway = createGateway({ storage, upstream, telemetry, quota, tiers, openCalls, intake })
+    const gateway = createGateway({ storage, upstream, telemetry, quota, tiers, openCalls, intake, prices })
     onClose(() => gateway.ledger.close())
     onClose(() => intake.close())
     onClose(watchKeys(storage, gateway))
@@ -101,6 +104,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       storage,
       quota,
       tiers,
+      prices,
       adminTokenDigest: config.adminToken === null ? null : digestOf(config.adminToken.reveal()),
       metrics: () => {
         const own = (): Promise<string> => telemetry.metrics()
@@ -163,9 +167,19 @@ interface Parts {
   readonly tiers: ReadonlyMap<string, Tier>
   readonly openCalls: OpenCalls
   readonly intake: Intake
+  readonly prices: Gateway['prices']
 }
 
-function createGateway({ storage, upstream, telemetry, quota, tiers, openCalls, intake }: Parts): Gateway {
+function createGateway({
+  storage,
+  upstream,
+  telemetry,
+  quota,
+  tiers,
+  openCalls,
+  intake,
+  prices,
+}: Parts): Gateway {
   const gateway: Gateway = {
     keys: new KeyDirectory(tieredKeys(storage.keys, tiers), storage),
     upstream,
@@ -177,7 +191,7 @@ function createGateway({ storage, upstream, telemetry, quota, tiers, openCalls, 
     }),
     quota,
     journal: storage.journal,
-    prices: loadPrices(),
+    prices,
     modelLimits: loadModelLimits(),
     bodies: new ByteBudget(BODIES_BYTES_MAX),
     openCalls,
@@ -226,6 +240,9 @@ function watchKeys(storage: Storage, gateway: Gateway): () => void {
       case 'project':
         gateway.keys.forgetProject(change.projectNumber)
         recheck(({ project }) => project.number === change.projectNumber)
+        break
+      case 'prices':
+        // watchPrices hears of it; open calls keep the price they were admitted at (MONEY.md rule 18).
         break
       case 'all':
         gateway.keys.forgetAll()

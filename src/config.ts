@@ -54,6 +54,8 @@ export interface Config {
   readonly masterKey: Secret | null
   /** Where audit entries go as JSON lines, beside the database. */
   readonly auditFile: string | null
+  /** Prices that go before those we ship; null: none. */
+  readonly pricesFile: string | null
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
 }
 
@@ -132,6 +134,7 @@ const VARIABLES = {
     'must be 32 bytes in base64, as `openssl rand -base64 32` makes them, or several such keys with commas between them',
   ),
   POLLUX_AUDIT_FILE: text,
+  POLLUX_PRICES_FILE: text,
   POLLUX_LOG_LEVEL: z.enum(
     ['debug', 'info', 'warn', 'error', 'silent'],
     'must be debug, info, warn, error or silent',
@@ -186,6 +189,7 @@ export function readConfig(environment: Environment): Config {
     adminToken: values.POLLUX_ADMIN_TOKEN === undefined ? null : new Secret(values.POLLUX_ADMIN_TOKEN),
     masterKey: values.POLLUX_MASTER_KEY === undefined ? null : new Secret(values.POLLUX_MASTER_KEY),
     auditFile: values.POLLUX_AUDIT_FILE ?? null,
+    pricesFile: values.POLLUX_PRICES_FILE ?? null,
     logLevel: values.POLLUX_LOG_LEVEL ?? 'info',
   }
 }

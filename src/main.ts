@@ -233,6 +233,7 @@ function describeConfig(config: Config): [string, string][] {
     ['POLLUX_ADMIN_TOKEN', config.adminToken === null ? '(not set)' : '(set)'],
     ['POLLUX_MASTER_KEY', config.masterKey === null ? '(in the data folder)' : '(set)'],
     ['POLLUX_AUDIT_FILE', config.auditFile ?? '(the database only)'],
+    ['POLLUX_PRICES_FILE', config.pricesFile ?? '(none: the prices that ship)'],
     ['POLLUX_LOG_LEVEL', config.logLevel],
   ]
 }

@@ -1,16 +1,41 @@
-/** The shipped price list and model limits: `prices/`, and for models it lacks the data of `@pydantic/genai-prices`. */
+/**
+ * The price list and model limits: what ships in `prices/`, for models it lacks the data of `@pydantic/genai-prices`, and
+ * over both the operator's own file.
+ */
 import { readFileSync } from 'node:fs'
+import { z } from 'zod'
 import { type ConditionalPrice, type ModelInfo, type ModelPrice, findProvider } from '@pydantic/genai-prices'
 import { type ModelLimitRow, ModelLimits } from './domain/model-limits.ts'
-import { PriceList } from './domain/price-list.ts'
+import { PriceBook } from './domain/price-book.ts'
 import type { PriceRow, UsdRates } from './domain/price.ts'
+import { PriceFileRow } from './contract/prices.v1.ts'
+import { ApiError } from './domain/error.ts'
 
 const PRICES = new URL('../prices/prices.json', import.meta.url)
 const LIMITS = new URL('../prices/models.json', import.meta.url)
 
-/** Throws FIELD_INVALID where the data contradicts itself. */
-export function loadPrices(): PriceList {
-  return new PriceList(JSON.parse(readFileSync(PRICES, 'utf8')) as PriceRow[], packageRows())
+/**
+ * The prices in force, those of the operator's file first. Throws FIELD_INVALID where a list contradicts itself, or the
+ * file cannot be read or is none.
+ */
+export function loadPrices(file: string | null = null): PriceBook {
+  const own = JSON.parse(readFileSync(PRICES, 'utf8')) as PriceRow[]
+  const sources = { own, fallback: packageRows() }
+  if (file === null) return new PriceBook({ ...sources, file: [] })
+  try {
+    return new PriceBook({ ...sources, file: fileRows(file) })
+  } catch (error) {
+    if (!(error instanceof Error)) throw error
+    throw new ApiError('FIELD_INVALID', `The prices file ${file} cannot be used. ${error.message}`, {
+      cause: error,
+    })
+  }
+}
+
+function fileRows(file: string): PriceRow[] {
+  const result = z.array(PriceFileRow).safeParse(JSON.parse(readFileSync(file, 'utf8')))
+  if (result.success) return result.data.map(row => ({ ...row, origin: 'file' }))
+  throw new Error(z.prettifyError(result.error))
 }
 
 export function loadModelLimits(): ModelLimits {
@@ -38,7 +63,7 @@ function rowsOf(model: ModelInfo): PriceRow[] {
     const effectiveFrom = constraint?.start_date ?? null
     const row = rowOf(prices, { model: model.id, effectiveFrom })
     if (row === null) return []
-    rows.push(row)
+    rows.push({ ...row, origin: 'package' })
   }
   return rows
 }

@@ -22,6 +22,8 @@ export interface Telemetry {
   /** The counters of rate limits cannot be reached: calls are let through uncounted. Told once per outage. */
   quotaStoreFailed(error: unknown): void
   quotaUnenforced(): void
+  /** Price overrides could not be read after a change of another process; they are read again. */
+  pricesNotRead(error: unknown): void
   /** A failure that was answered with 5xx outside a call. */
   requestFailed(error: ApiError, requestId: string): void
 }
@@ -140,6 +142,9 @@ export function createTelemetry(config: Pick<Config, 'logLevel'>): Telemetry {
       log.error({ err: error }, 'Redis does not answer: rate limits are not enforced until it does')
     },
     quotaUnenforced: () => unenforced.inc(),
+    pricesNotRead(error) {
+      log.error({ err: error }, 'price overrides could not be read and will be read again')
+    },
     requestFailed(error, requestId) {
       log.error({ requestId, err: error }, 'request failed')
     },

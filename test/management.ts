@@ -11,6 +11,8 @@ import { digestOf } from '../src/domain/digest.ts'
 import { noteFacts } from '../src/http/facts.ts'
 import { DEFAULT_TIME_ZONE } from '../src/domain/period.ts'
 import { MemoryQuota } from '../src/quota/memory.ts'
+import { watchPrices } from '../src/price-watch.ts'
+import { loadPrices } from '../src/prices.ts'
 import { openStorage } from '../src/storage/open.ts'
 import type { Storage } from '../src/storage/storage.ts'
 import { loadTiers } from '../src/tiers.ts'
@@ -46,13 +48,16 @@ export async function startManagement(metrics: () => Promise<string> = METRICS):
   const dataDir = await mkdtemp(join(tmpdir(), 'pollux-control-'))
   const databasePath = join(dataDir, 'pollux.db')
   const storage = await openStorage({ engine: { kind: 'sqlite', path: databasePath }, dataDir })
+  const prices = loadPrices()
   const logged: unknown[] = []
+  await watchPrices(storage, prices, error => void logged.push(error))
   let aheadMs = 0
   let origin = ''
   const control = await createControl({
     storage,
     quota: new MemoryQuota(DEFAULT_TIME_ZONE),
     tiers: loadTiers(),
+    prices,
     adminTokenDigest: digestOf(ADMIN_TOKEN),
     metrics,
     log: { info: () => {}, error: (fields, message) => void logged.push({ ...fields, message }) },

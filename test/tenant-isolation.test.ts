@@ -105,6 +105,8 @@ describe('a route that finds projects itself', () => {
       'apikeys.v2.operations.get',
       'pollux.v1.budgets.list',
       'pollux.v1.keys.lookup',
+      'pollux.v1.prices.get',
+      'pollux.v1.prices.list',
       'pollux.v1.projects.list',
       'resourcemanager.v1.operations.get',
       'resourcemanager.v3.operations.get',
@@ -121,6 +123,12 @@ describe('a route that finds projects itself', () => {
       expect(json.nextPageToken).toBeUndefined()
     },
   )
+
+  it('what models cost may be read in any project, what was set for all only above them', async () => {
+    for (const path of ['/pollux/v1/prices', '/pollux/v1/prices/gemini-2.5-pro'])
+      expect((await owner.request('GET', path)).status).toBe(200)
+    expect((await owner.request('GET', '/pollux/v1/priceOverrides')).status).toBe(403)
+  })
 
   it('lookup finds keys of the own projects only', async () => {
     const missing = await owner.request('POST', '/pollux/v1/keys:lookup', { keyString: 'plx_nothing' })

@@ -9,6 +9,7 @@ import { addKeyCommands } from './keys.ts'
 import { addIamCommands } from './iam.ts'
 import { addLedgerCommands } from './ledger.ts'
 import { printable, printableJson, printableLines } from './printable.ts'
+import { addPriceCommands } from './prices.ts'
 import { addProjectCommands } from './projects.ts'
 import { addServiceAccountCommands } from './service-accounts.ts'
 import { addTokenCommands } from './tokens.ts'
@@ -90,6 +91,7 @@ function createProgram(session: Session): Command {
   addTokenCommands(program, session)
   addAuditCommands(program, session)
   addCommand(program, session, REKEY)
+  addPriceCommands(program, session)
   addCommand(program, session, USAGE)
   addCommand(program, session, VERSION)
   for (const group of program.commands.filter(({ commands }) => commands.length > 0)) {

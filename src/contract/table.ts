@@ -4,6 +4,7 @@ import { KEY_BUDGETS_V1, LEDGER_V1, ORGANIZATION_BUDGETS_V1, PROJECT_BUDGETS_V1 
 import type { Endpoint } from './endpoint.ts'
 import { ORGANIZATION_IAM_V1, PROJECT_IAM_V3 } from './iam.v3.ts'
 import { POLLUX_V1 } from './pollux.v1.ts'
+import { PRICES_V1 } from './prices.v1.ts'
 import { PROJECTS_V3 } from './projects.v3.ts'
 import { SERVICE_ACCOUNTS_V1 } from './service-accounts.v1.ts'
 import { KEY_QUOTAS_V1, PROJECT_QUOTAS_V1, QUOTAS_V1, TIERS_V1 } from './quotas.v1.ts'
@@ -25,6 +26,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...Object.values(QUOTAS_V1),
   ...Object.values(TIERS_V1),
   ...Object.values(AUDIT_V1),
+  ...Object.values(PRICES_V1),
 ]
 
 /** Whether a decoded path belongs to the management plane, served or not. Under /v1 only its operations do. */

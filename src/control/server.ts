@@ -11,6 +11,7 @@ import {
 import { type Endpoint, fastifyPaths, matchesTemplate } from '../contract/endpoint.ts'
 import { ORGANIZATION_IAM_V1, PROJECT_IAM_V3 } from '../contract/iam.v3.ts'
 import { POLLUX_V1 } from '../contract/pollux.v1.ts'
+import { PRICES_V1 } from '../contract/prices.v1.ts'
 import { PROJECTS_V3 } from '../contract/projects.v3.ts'
 import { SERVICE_ACCOUNTS_V1 } from '../contract/service-accounts.v1.ts'
 import { KEY_QUOTAS_V1, PROJECT_QUOTAS_V1, QUOTAS_V1, TIERS_V1 } from '../contract/quotas.v1.ts'
@@ -33,6 +34,7 @@ import type { ControlLog } from './jobs.ts'
 import { ledgerHandlers } from './ledger.ts'
 import { parseBody, parseQuery } from './parse.ts'
 import { polluxHandlers } from './pollux.ts'
+import { type Prices, priceHandlers } from './prices.ts'
 import { projectsHandlers } from './projects.ts'
 import { serviceAccountHandlers } from './service-accounts.ts'
 import { type QuotaReader, keyQuotaHandlers, projectQuotaHandlers, quotaHandlers } from './quotas.ts'
@@ -42,6 +44,7 @@ export interface ControlDeps {
   readonly storage: Storage
   readonly quota: QuotaReader
   readonly tiers: ShippedTiers
+  readonly prices: Prices
   /** SHA-256 of POLLUX_ADMIN_TOKEN, lower-case hexadecimal; null when there is none. */
   readonly adminTokenDigest: string | null
   /** The exposition text for Prometheus. */
@@ -121,6 +124,7 @@ export async function createControl(deps: ControlDeps): Promise<Control> {
   register(fastify, principals, { table: QUOTAS_V1, handlers: quotaHandlers(context) })
   register(fastify, principals, { table: TIERS_V1, handlers: tierHandlers(storage, tiers) })
   register(fastify, principals, { table: AUDIT_V1, handlers: auditHandlers(context) })
+  register(fastify, principals, { table: PRICES_V1, handlers: priceHandlers({ ...deps, now }) })
   await fastify.ready()
   return {
     handle: (request, response) => fastify.routing(request, response),

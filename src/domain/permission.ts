@@ -112,6 +112,11 @@ const HOLDERS = {
   'pollux.tiers.delete': [BILLING],
   'pollux.tiers.get': READ_MONEY,
   'pollux.tiers.update': [BILLING],
+  'pollux.prices.get': READ_MONEY,
+  'pollux.prices.list': READ_MONEY,
+  'pollux.priceOverrides.create': [BILLING],
+  'pollux.priceOverrides.delete': [BILLING],
+  'pollux.priceOverrides.list': READ_MONEY,
   'pollux.usage.get': READ_MONEY,
   'pollux.metrics.get': [AUDITOR, 'roles/monitoring.viewer'],
 } as const satisfies Readonly<Record<string, readonly Exclude<Role, 'roles/owner'>[]>>

@@ -7,10 +7,11 @@ import { ApiError } from '../domain/error.ts'
 import { init } from './migrations/0001-init.ts'
 import { money } from './migrations/0002-money.ts'
 import { quota } from './migrations/0004-quota.ts'
-import { secrets } from './migrations/0009-secrets.ts'
-import { auditChain } from './migrations/0010-audit-chain.ts'
+import { prices } from './migrations/0005-prices.ts'
 import { nodes } from './migrations/0006-nodes.ts'
 import { iam } from './migrations/0008-iam.ts'
+import { secrets } from './migrations/0009-secrets.ts'
+import { auditChain } from './migrations/0010-audit-chain.ts'
 import type { Database } from './schema.ts'
 
 /** In the order of their names, which is the order in which they run. */
@@ -18,6 +19,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-init': init,
   '0002-money': money,
   '0004-quota': quota,
+  '0005-prices': prices,
   '0006-nodes': nodes,
   '0008-iam': iam,
   '0009-secrets': secrets,

@@ -130,6 +130,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     tiers: caller.object('tiers'),
     ledger: ledgerAfterAppends(caller.object('ledger'), queue),
     journal,
+    prices: caller.object('prices'),
     audit: caller.object('audit'),
     secrets: caller.object('secrets'),
     node: store,

@@ -34,6 +34,7 @@ export interface Database {
   quota_limit: QuotaLimitTable
   change_log: ChangeLogTable
   presence: PresenceTable
+  price_override: PriceOverrideTable
 }
 
 /** The database or a transaction in it. */
@@ -352,4 +353,14 @@ interface PresenceTable {
   /** The same for the same master key; tells nothing about it. */
   /** The database's clock. */
   seen_time: number
+}
+
+/** The price an operator set for a model from a moment on; it holds until the model's next one. */
+export interface PriceOverrideTable {
+  uid: string
+  model: string
+  effective_time: number
+  /** What the price says, as the API takes it. */
+  fields: string
+  create_time: number
 }

@@ -8,6 +8,7 @@ import type { Budget, BudgetPeriod, BudgetScope, BudgetStatus } from '../domain/
 import type { Key } from '../domain/key.ts'
 import type { Charge, OpenHold, Take, TakeAnswer } from '../domain/ledger.ts'
 import type { Principal } from '../domain/permission.ts'
+import type { PriceOverride } from '../domain/price-book.ts'
 import type { ModelAlias, Project } from '../domain/project.ts'
 import type { QuotaGrant, QuotaLimit, StoredTier, Tier } from '../domain/quota.ts'
 import type { UsageQuery, UsageRecord, UsageRow } from '../domain/usage.ts'
@@ -29,6 +30,7 @@ export interface Storage {
   readonly tiers: TierStore
   readonly ledger: LedgerStore
   readonly journal: HoldJournal
+  readonly prices: PriceStore
   readonly audit: AuditStore
   readonly secrets: SecretStore
   readonly node: NodeStore
@@ -51,6 +53,8 @@ export interface Storage {
 export type Change =
   | { readonly kind: 'key'; readonly keyUid: string }
   | { readonly kind: 'project'; readonly projectNumber: string }
+  /** With every override there is now. */
+  | { readonly kind: 'prices'; readonly overrides: readonly PriceOverride[] }
   | { readonly kind: 'all' }
 
 export interface Page<T> {
@@ -357,6 +361,18 @@ export interface HoldJournal {
   append(hold: OpenHold): Promise<void>
   /** The call is over and its record durable. `UsageStore.append` says so itself. */
   settled(callId: string): void
+}
+
+export type PriceOverrideDraft = Omit<PriceOverride, 'createTimeMs'>
+
+/** Prices that an operator set. Every change is told as a Change that carries all of them. */
+export interface PriceStore {
+  /** ALREADY_EXISTS for a second one of the same model and time; RESOURCE_QUOTA_EXCEEDED beyond `PRICE_OVERRIDES_MAX`. */
+  create(draft: PriceOverrideDraft, audit: AuditEntry): Promise<PriceOverride>
+  /** All, by model and time. */
+  list(): Promise<readonly PriceOverride[]>
+  /** RESOURCE_NOT_FOUND. */
+  delete(uid: string, audit: AuditEntry): Promise<void>
 }
 
 export interface SecretsVerification {

@@ -26,6 +26,7 @@ import { lockFolder, nodeIdOf } from './lock.ts'
 import { migrate, refuseNewer } from './migrate.ts'
 import { Operations } from './operations.ts'
 import { BEAT_EVERY_MS, Presence, clockSkewMs, refuseOlderNodes } from './presence.ts'
+import { PriceOverrides } from './price-overrides.ts'
 import { Projects } from './projects.ts'
 import { Quotas } from './quotas.ts'
 import { recover } from './recovery.ts'
@@ -41,6 +42,7 @@ import type {
   KeyStore,
   LedgerStore,
   OperationStore,
+  PriceStore,
   ProjectStore,
   QuotaStore,
   TierStore,
@@ -108,6 +110,7 @@ export interface StorageObjects {
   readonly quotas: QuotaStore
   readonly tiers: TierStore
   readonly ledger: LedgerStore
+  readonly prices: PriceStore
   readonly usage: UsageRemote
   readonly store: StoreRemote
 }
@@ -253,6 +256,7 @@ async function serve(options: StorageThreadOptions): Promise<void> {
     quotas: new Quotas(engine, committer),
     tiers: new Tiers(engine, committer),
     ledger: new Ledger(engine, nodeId, options.timeZone),
+    prices: new PriceOverrides(engine, committer),
     usage: usageObject(engine, rollup, log),
     store: storeObject(engine, committer, async () => {
       await Promise.all([stopFolding(), stopBeating()])
