@@ -438,3 +438,21 @@ describe('no usage within the bounds', () => {
     )
   })
 })
+
+test('a call for a picture is clamped to no less than room for one', () => {
+  const rule: ClampRule = {
+    policy: 'clamp',
+    hasResponseSchema: false,
+    thinkingBudget: null,
+    limit: { ...limit, thinkingBudgetMin: 0 },
+  }
+  const picture = bounds({ outputTokensBound: 32_768, outputModalities: ['text', 'image'] })
+  const floorNanos = 1000 * 1000 + 4096 * 30_000
+  expect(floorOf(picture, price, rule)).toEqual({ nanos: floorNanos })
+  expect(clampTo(floorNanos, picture, { price, rule })?.maxOutputTokens).toBe(4096)
+  expect(clampTo(floorNanos - 1, picture, { price, rule })).toBeNull()
+  // Who asks for less is not given more.
+  expect(floorOf({ ...picture, outputTokensBound: 2000 }, price, rule)).toEqual(
+    worstCase({ ...picture, outputTokensBound: 2000 }, price),
+  )
+})

@@ -359,3 +359,13 @@ describe('against a reference in exact arithmetic', () => {
     )
   })
 })
+
+test('what a cache keeps is rounded up once, together with everything else', () => {
+  const parsed = parsePrice(
+    { ...flash, priorityFactor: undefined, cacheStoragePerMTokenHour: 0.000001 },
+    null,
+  )
+  const stored = (storedTokenSeconds: number) => costOf(NO_USAGE, parsed, served({ storedTokenSeconds }))
+  // A pico-dollar for each token and hour: 3,600,000 token-seconds are a nano-dollar.
+  expect([stored(3_600_000), stored(3_600_001), stored(0)]).toEqual([1, 2, 0])
+})
