@@ -2,7 +2,8 @@ import { beforeAll, expect, test } from 'vitest'
 import type { Key } from '../src/domain/key.ts'
 import type { Project } from '../src/domain/project.ts'
 import { QUOTA_LIMITS_MAX, type QuotaLimit } from '../src/domain/quota.ts'
-import type { Change, Storage, TierDraft } from '../src/storage/storage.ts'
+import type { TierDraft } from '../src/storage/quota-store.ts'
+import type { Change, Storage } from '../src/storage/storage.ts'
 import { auditEntry, createProject, describeOnBothEngines, keyDraft, reasonOf } from './storage-fixture.ts'
 
 const DRAFT: TierDraft = {

@@ -11,7 +11,8 @@ import {
   quotaRules,
 } from '../domain/quota.ts'
 import { parseQuotaLimit, parseQuotaPlace } from '../domain/quota-fields.ts'
-import type { PlacedLimits, QuotaPlace, Storage } from '../storage/storage.ts'
+import type { PlacedLimits, QuotaPlace } from '../storage/quota-store.ts'
+import type { Storage } from '../storage/storage.ts'
 import { auditEntry } from './audit.ts'
 import { placeFinder } from './budget-places.ts'
 import type { AnyCall, Handlers } from './call.ts'

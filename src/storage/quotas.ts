@@ -7,7 +7,8 @@ import type { Engine } from './engine.ts'
 import { requireProject } from './projects.ts'
 import { limitOf } from './quota-row.ts'
 import type { Db } from './schema.ts'
-import type { Change, PlacedLimits, QuotaPlace, QuotaStore } from './storage.ts'
+import type { PlacedLimits, QuotaPlace, QuotaStore } from './quota-store.ts'
+import type { Change } from './storage.ts'
 
 export class Quotas implements QuotaStore {
   readonly #engine: Engine

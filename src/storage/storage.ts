@@ -10,10 +10,11 @@ import type { Charge, OpenHold, Take, TakeAnswer } from '../domain/ledger.ts'
 import type { Principal } from '../domain/permission.ts'
 import type { PriceOverride } from '../domain/price-book.ts'
 import type { ModelAlias, Project } from '../domain/project.ts'
-import type { QuotaGrant, QuotaLimit, StoredTier, Tier } from '../domain/quota.ts'
+import type { QuotaGrant } from '../domain/quota.ts'
 import type { UsageQuery, UsageRecord, UsageRow } from '../domain/usage.ts'
 import type { IamStore, ServiceAccountStore } from './access.ts'
 import type { AuditStore } from './audit-store.ts'
+import type { QuotaStore, TierStore } from './quota-store.ts'
 
 export interface Storage {
   /** Whether other nodes may use the same database. */
@@ -273,38 +274,6 @@ export interface BudgetStore {
   acknowledge(target: Target, audit: AuditEntry): Promise<BudgetStatus>
   /** RESOURCE_NOT_FOUND, ETAG_MISMATCH. Its rows stay for verification. */
   delete(target: Target, audit: AuditEntry): Promise<void>
-}
-
-/** Where limits hang: a project, or the lineage of one of its keys. */
-export interface QuotaPlace {
-  readonly projectNumber: string
-  /** Null at the project. */
-  readonly lineage: string | null
-}
-
-export interface PlacedLimits extends QuotaPlace {
-  readonly limits: readonly QuotaLimit[]
-}
-
-/** Limits of projects and keys. Every change is told as a Change of what it binds: `key` or `project`. */
-export interface QuotaStore {
-  /** Those of the project and of all its keys. */
-  list(projectNumber: string): Promise<readonly PlacedLimits[]>
-  /** Makes or changes a limit. RESOURCE_NOT_FOUND without the place, RESOURCE_QUOTA_EXCEEDED for too many. */
-  set(place: QuotaPlace, limit: QuotaLimit, audit: AuditEntry): Promise<QuotaLimit>
-  /** RESOURCE_NOT_FOUND where there is none. */
-  unset(place: QuotaPlace, limit: Pick<QuotaLimit, 'metric' | 'model'>, audit: AuditEntry): Promise<void>
-}
-
-export type TierDraft = Omit<Tier, 'id' | 'source'>
-
-/** The operator's tiers. Every change is told as `all`. */
-export interface TierStore {
-  list(): Promise<readonly StoredTier[]>
-  /** Makes or replaces the tier of this id. ETAG_MISMATCH; RESOURCE_NOT_FOUND when an etag is given and there is none. */
-  put(target: Target, draft: TierDraft, audit: AuditEntry): Promise<StoredTier>
-  /** STATE_CONFLICT while projects have it, unless `isReplaced`: a shipped tier has its id. RESOURCE_NOT_FOUND, ETAG_MISMATCH. */
-  delete(target: Target & { readonly isReplaced: boolean }, audit: AuditEntry): Promise<void>
 }
 
 /** One budget row of which the books disagree. */

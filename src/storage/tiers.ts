@@ -8,7 +8,8 @@ import { toJson } from './key-row.ts'
 import { newEtag, requireEtag } from './projects.ts'
 import { tierOf } from './quota-row.ts'
 import type { Db } from './schema.ts'
-import type { Target, TierDraft, TierStore } from './storage.ts'
+import type { TierDraft, TierStore } from './quota-store.ts'
+import type { Target } from './storage.ts'
 
 export class Tiers implements TierStore {
   readonly #engine: Engine

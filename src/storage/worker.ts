@@ -28,6 +28,7 @@ import { Operations } from './operations.ts'
 import { BEAT_EVERY_MS, Presence, clockSkewMs, refuseOlderNodes } from './presence.ts'
 import { PriceOverrides } from './price-overrides.ts'
 import { Projects } from './projects.ts'
+import type { QuotaStore, TierStore } from './quota-store.ts'
 import { Quotas } from './quotas.ts'
 import { recover } from './recovery.ts'
 import type { ErrorMessage, EventMessage } from './remote.ts'
@@ -44,8 +45,6 @@ import type {
   OperationStore,
   PriceStore,
   ProjectStore,
-  QuotaStore,
-  TierStore,
   SecretStore,
   TokenStore,
 } from './storage.ts'
