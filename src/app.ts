@@ -1,6 +1,7 @@
 /** The composition root: Config in, a running Pollux out. The only file that knows every module. */
 import { createControl } from './control/server.ts'
 import { startJobs } from './control/jobs.ts'
+import type { SignInSettings } from './control/sign-in.ts'
 import { type Config, masterKeysOf, proxyRanges } from './config.ts'
 import { engineOf, prepareDataDir } from './data-dir.ts'
 import { digestOf } from './domain/digest.ts'
@@ -112,6 +113,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       },
       log: telemetry.log,
       origins: () => originsOf(config),
+      signIn: signInSettings(config),
     })
     onClose(() => control.close())
     const jobs = startJobs({ storage, log: telemetry.log, now: Date.now })
@@ -122,7 +124,13 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       await drained(gateway, SHUTDOWN_DRAIN_MS)
     })
     // After the listeners: a start that fails on a port that is taken must not use up the one showing of the key.
-    const firstStart = await greet({ storage, upstream, config, files })
+    const firstStart = await greet({
+      storage,
+      upstream,
+      config,
+      files,
+      linkOrigin: signInSettings(config).linkOrigin,
+    })
     const [main, admin] = listeners
     return { origin: main.origin, adminOrigin: (admin ?? main).origin, firstStart, telemetry, close }
   } catch (error) {
@@ -264,6 +272,20 @@ interface Wired {
   readonly gateway: Gateway
   readonly storage: Storage
   readonly control: Awaited<ReturnType<typeof createControl>>
+}
+
+/** How people sign in, as the configuration has it. */
+function signInSettings(config: Config): SignInSettings {
+  const { publicOrigin, allowsPlainSignIn, oidc, host } = config
+  // By name, not by address: browsers make passkeys for names only.
+  const name = host.includes(':') ? `[${host}]` : host
+  const isHere = ['127.0.0.1', '0.0.0.0', '[::1]', '[::]'].includes(name)
+  return {
+    publicOrigin,
+    linkOrigin: publicOrigin ?? `http://${isHere ? 'localhost' : name}:${config.adminPort ?? config.port}`,
+    allowsPlainSignIn,
+    oidc: oidc === null ? null : { ...oidc, clientSecret: oidc.clientSecret.reveal() },
+  }
 }
 
 /** One listener for everything, or one for calls and one for management. */

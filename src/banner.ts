@@ -23,8 +23,11 @@ export async function banner(start: {
     `  API       ${app.adminOrigin}/pollux/v1/openapi.json (bearer token in ${dataFiles(config.dataDir).localTokenPath})`,
     '',
   ]
-  const { firstKeyString } = app.firstStart
-  if (firstKeyString === null) return `${lines.join('\n')}\n`
+  const { firstKeyString, setUpLink, isWaiting } = app.firstStart
+  if (firstKeyString === null) {
+    if (isWaiting) lines.push(NOBODY_YET, '')
+    return `${lines.join('\n')}\n`
+  }
   const isPrinted = config.upstream.kind === 'sandbox' || start.isTerminal
   const { firstKeyPath } = dataFiles(config.dataDir)
   if (!isPrinted) await writeSecretFile(firstKeyPath, firstKeyString)
@@ -40,6 +43,11 @@ export async function banner(start: {
     `  ${curlLine(app, isPrinted ? `'x-goog-api-key: ${firstKeyString}'` : `"x-goog-api-key: $(cat '${firstKeyPath}')"`)}`,
     '',
   )
+  if (setUpLink !== null && isPrinted) {
+    lines.push('Make yourself the owner, by this link, once and within an hour:', '', `  ${setUpLink}`, '')
+  } else if (isWaiting) {
+    lines.push(NOBODY_YET, '')
+  }
   if (app.firstStart.model === null) {
     lines.push(
       `The upstream could not be asked for its models: replace ${FALLBACK_MODEL} if it does not serve it.`,
@@ -48,6 +56,9 @@ export async function banner(start: {
   }
   return `${lines.join('\n')}\n`
 }
+
+const NOBODY_YET =
+  'Nobody can sign in yet: `pollux setup-link`, on this machine, prints the link that makes the owner.'
 
 const FALLBACK_MODEL = 'gemini-flash-latest'
 

@@ -6,6 +6,7 @@ import { z } from 'zod'
 import { type Cidr, parseCidr } from './domain/address.ts'
 import { DEFAULT_TIME_ZONE } from './domain/period.ts'
 import { isMasterKey } from './secrets/master-key.ts'
+import { type IdentityRule, parseIdentityRule } from './domain/identity-roles.ts'
 
 /** A value that does not print. `reveal()` is the only way to its text. */
 class Secret {
@@ -56,7 +57,20 @@ export interface Config {
   readonly auditFile: string | null
   /** Prices that go before those we ship; null: none. */
   readonly pricesFile: string | null
+  /** Whether people may sign in over plain HTTP from another machine. */
+  readonly allowsPlainSignIn: boolean
+  readonly oidc: OidcConfig | null
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
+}
+
+/** The OpenID Connect issuer at which people sign in. */
+export interface OidcConfig {
+  readonly issuer: string
+  readonly clientId: string
+  readonly clientSecret: Secret
+  readonly rules: readonly IdentityRule[]
+  /** No passwords and no passkeys. */
+  readonly isOnlyWay: boolean
 }
 
 export type UpstreamConfig =
@@ -135,6 +149,18 @@ const VARIABLES = {
   ),
   POLLUX_AUDIT_FILE: text,
   POLLUX_PRICES_FILE: text,
+  POLLUX_PLAIN_SIGN_IN: z.enum(['refuse', 'allow'], 'must be refuse or allow'),
+  POLLUX_OIDC_ISSUER: url(['http:', 'https:']).refine(
+    isSafeIssuer,
+    'must be an https address (http on this machine only) without query',
+  ),
+  POLLUX_OIDC_CLIENT_ID: text,
+  POLLUX_OIDC_CLIENT_SECRET: text,
+  POLLUX_OIDC_ROLES: text.refine(
+    value => splitList(value).every(entry => parseIdentityRule(entry) !== null),
+    'must be a comma list of DOMAIN=roles/NAME and group:NAME=roles/NAME',
+  ),
+  POLLUX_OIDC_ONLY: z.enum(['true', 'false'], 'must be true or false'),
   POLLUX_LOG_LEVEL: z.enum(
     ['debug', 'info', 'warn', 'error', 'silent'],
     'must be debug, info, warn, error or silent',
@@ -161,6 +187,7 @@ export function readConfig(environment: Environment): Config {
         'or set POLLUX_GEMINI_BASE_URL to the Pollux it belongs to',
     )
   }
+  const oidc = oidcConfig(values, problems)
   if (problems.length > 0) throw new ConfigError(problems)
   return {
     host: values.POLLUX_HOST ?? DEFAULT_HOST,
@@ -190,7 +217,43 @@ export function readConfig(environment: Environment): Config {
     masterKey: values.POLLUX_MASTER_KEY === undefined ? null : new Secret(values.POLLUX_MASTER_KEY),
     auditFile: values.POLLUX_AUDIT_FILE ?? null,
     pricesFile: values.POLLUX_PRICES_FILE ?? null,
+    allowsPlainSignIn: values.POLLUX_PLAIN_SIGN_IN === 'allow',
+    oidc,
     logLevel: values.POLLUX_LOG_LEVEL ?? 'info',
+  }
+}
+
+const OIDC_VARIABLES = [
+  'POLLUX_OIDC_ISSUER',
+  'POLLUX_OIDC_CLIENT_ID',
+  'POLLUX_OIDC_CLIENT_SECRET',
+  'POLLUX_OIDC_ROLES',
+  'POLLUX_OIDC_ONLY',
+] as const
+
+/** Null when none of the variables is set; what is missing beside those that are is a problem. */
+function oidcConfig(
+  values: { readonly [Name in (typeof OIDC_VARIABLES)[number]]?: string },
+  problems: string[],
+): OidcConfig | null {
+  const given = OIDC_VARIABLES.find(name => values[name] !== undefined)
+  if (given === undefined) return null
+  const { POLLUX_OIDC_ISSUER: issuer, POLLUX_OIDC_CLIENT_ID: clientId } = values
+  const { POLLUX_OIDC_CLIENT_SECRET: secret } = values
+  if (issuer === undefined || clientId === undefined || secret === undefined) {
+    problems.push(
+      `${given} is set, but signing in at an issuer takes POLLUX_OIDC_ISSUER, POLLUX_OIDC_CLIENT_ID and POLLUX_OIDC_CLIENT_SECRET`,
+    )
+    return null
+  }
+  return {
+    issuer,
+    clientId,
+    clientSecret: new Secret(secret),
+    rules: splitList(values.POLLUX_OIDC_ROLES ?? '')
+      .map(parseIdentityRule)
+      .filter(rule => rule !== null),
+    isOnlyWay: values.POLLUX_OIDC_ONLY === 'true',
   }
 }
 
@@ -268,4 +331,12 @@ function isTimeZone(value: string): boolean {
   } catch {
     return false
   }
+}
+
+/** Tokens of people come from there: nobody in between may write them. */
+function isSafeIssuer(value: string): boolean {
+  if (!URL.canParse(value)) return false
+  const { protocol, hostname, search, hash } = new URL(value)
+  const isHere = hostname === 'localhost' || hostname === '127.0.0.1' || hostname === '[::1]'
+  return (protocol === 'https:' || isHere) && search === '' && hash === ''
 }

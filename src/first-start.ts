@@ -1,17 +1,22 @@
 /** What a fresh Pollux needs before its first call: a project, a key, a token for the CLI on this machine. */
 import type { Config } from './config.ts'
+import { newLink } from './control/links.ts'
 import { type DataFiles, readSecretFile, writeSecretFile } from './data-dir.ts'
 import { systemEntry } from './domain/audit.ts'
 import { digestOf } from './domain/digest.ts'
 import { ApiError } from './domain/error.ts'
 import { isKeyString, maskKeyString, mintKeyString } from './domain/keystring.ts'
-import { DEFAULT_MODEL_ALIASES, DEFAULT_PROJECT_ID, type Project } from './domain/project.ts'
+import { DEFAULT_MODEL_ALIASES, DEFAULT_PROJECT_ID, ORGANIZATION, type Project } from './domain/project.ts'
 import type { Upstream } from './gateway/upstream.ts'
 import type { Storage } from './storage/storage.ts'
 
 export interface FirstStart {
   /** The first key of the default project; null at every later start: it is shown this once. */
   readonly firstKeyString: string | null
+  /** For the first owner, of one use; null where somebody is set up already, or people sign in elsewhere only. */
+  readonly setUpLink: string | null
+  /** Whether nobody has set this Pollux up yet. */
+  readonly isWaiting: boolean
   /** A model that the upstream serves, for the line to paste; null when it could not be asked. */
   readonly model: string | null
 }
@@ -21,18 +26,34 @@ interface Greeting {
   readonly upstream: Upstream
   readonly config: Config
   readonly files: DataFiles
+  /** Where links lead. */
+  readonly linkOrigin: string
 }
 
 /** Makes what is missing. At a later start it finds everything and changes nothing. */
-export async function greet({ storage, upstream, config, files }: Greeting): Promise<FirstStart> {
+export async function greet(greeting: Greeting): Promise<FirstStart> {
+  const { storage, upstream, config, files } = greeting
   await ensureLocalToken(storage, files)
   const isFresh = (await storage.projects.find(DEFAULT_PROJECT_ID)) === null
-  if (!isFresh) return { firstKeyString: null, model: null }
+  const isWaiting = config.oidc?.isOnlyWay !== true && !(await storage.users.hasAny())
+  const later = { firstKeyString: null, setUpLink: null, isWaiting, model: null }
+  if (!isFresh) return later
   const project = await createDefaultProject(storage)
-  if (project === null) return { firstKeyString: null, model: null }
+  if (project === null) return later
   const firstKeyString = await createFirstKey(storage, project)
   const model = config.upstream.kind === 'sandbox' ? SANDBOX_MODEL : await listedModel(upstream)
-  return { firstKeyString, model }
+  const setUpLink = isWaiting ? await issueSetUpLink(greeting) : null
+  return { firstKeyString, setUpLink, isWaiting, model }
+}
+
+async function issueSetUpLink({ storage, linkOrigin }: Greeting): Promise<string> {
+  const { draft, link } = newLink('setUp', null, { origin: linkOrigin, nowMs: Date.now() })
+  const methodName = 'pollux.v1.SetUpLinks.IssueSetUpLink'
+  await storage.links.issue(
+    draft,
+    systemEntry({ methodName, resourceName: ORGANIZATION, projectNumber: null }),
+  )
+  return link
 }
 
 const SANDBOX_MODEL = 'gemini-3.8-flash'

@@ -234,6 +234,15 @@ function describeConfig(config: Config): [string, string][] {
     ['POLLUX_MASTER_KEY', config.masterKey === null ? '(in the data folder)' : '(set)'],
     ['POLLUX_AUDIT_FILE', config.auditFile ?? '(the database only)'],
     ['POLLUX_PRICES_FILE', config.pricesFile ?? '(none: the prices that ship)'],
+    ['POLLUX_PLAIN_SIGN_IN', config.allowsPlainSignIn ? 'allow' : 'refuse'],
+    ['POLLUX_OIDC_ISSUER', config.oidc?.issuer ?? '(not set: people sign in with passwords and passkeys)'],
+    [
+      'POLLUX_OIDC_ROLES',
+      config.oidc?.rules
+        .map(({ kind, value, role }) => `${kind === 'group' ? 'group:' : ''}${value}=${role}`)
+        .join(', ') || '(none: only who was invited gets in)',
+    ],
+    ['POLLUX_OIDC_ONLY', String(config.oidc?.isOnlyWay ?? false)],
     ['POLLUX_LOG_LEVEL', config.logLevel],
   ]
 }

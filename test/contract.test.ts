@@ -11,6 +11,7 @@ import { openApiDocument } from '../src/contract/openapi.ts'
 import { ENDPOINTS, isManagementPath } from '../src/contract/table.ts'
 import { ApiError } from '../src/domain/error.ts'
 
+/** What asks, or begins what another endpoint ends, and leaves nothing behind. */
 const READING_POSTS = new Set([
   'pollux.v1.keys.test',
   'pollux.v1.keys.lookup',
@@ -23,9 +24,18 @@ const READING_POSTS = new Set([
   'pollux.v1.audit.verify',
   // Signs what is there.
   'pollux.v1.audit.checkpoint',
+  'pollux.v1.links.inspect',
+  'pollux.v1.links.startPasskey',
+  'pollux.v1.signIn.startPasskey',
+  'pollux.v1.signIn.startOidc',
+  'pollux.v1.session.startPasskey',
+  'pollux.v1.passkeys.start',
 ])
 /** They change nothing, but what they answer is worth knowing of. */
 const REVEALS = new Set(['apikeys.v2.keys.getKeyString'])
+
+/** Taking access away from oneself or others is never slowed down. */
+const DELETES_WITHOUT_STEP_UP = new Set(['pollux.v1.sessions.end'])
 
 describe('the contract table', () => {
   it('asks for exactly the permissions of test/permissions.txt', () => {
@@ -43,6 +53,22 @@ describe('the contract table', () => {
         REVEALS.has(id) || (method !== 'GET' && !READING_POSTS.has(id)),
       ])
     }
+  })
+
+  it('asks people for a fresh proof before every reveal, deletion and change of a cap', () => {
+    for (const { id, method, permission, path, stepUp } of ENDPOINTS) {
+      const isDangerous =
+        (method === 'DELETE' && !DELETES_WITHOUT_STEP_UP.has(id)) ||
+        permission === 'apikeys.keys.getKeyString' ||
+        permission.endsWith('.setIamPolicy') ||
+        (permission === 'pollux.budgets.update' && path.includes('/budgets/'))
+      if (isDangerous) expect([id, stepUp]).toEqual([id, true])
+    }
+  })
+
+  it('lets strangers do nothing but sign in', () => {
+    const open = ENDPOINTS.filter(({ permission }) => permission === 'anyone').map(({ path }) => path)
+    expect(open.filter(path => !/^\/pollux\/v1\/(?:signIn|links)(?::|$)/.test(path))).toEqual([])
   })
 
   it('has unique ids, routes and audit methods', () => {
@@ -123,8 +149,12 @@ describe('the OpenAPI document', () => {
     expect([...references].sort()).toEqual(components.sort())
   })
 
-  it('asks for a bearer token everywhere', () => {
-    expect(document.security).toEqual([{ bearer: [] }])
+  it('asks for a bearer token or a session everywhere but at the sign-in', () => {
+    expect(document.security).toEqual([{ bearer: [] }, { session: [] }])
     expect(document.components.securitySchemes.bearer).toEqual({ type: 'http', scheme: 'bearer' })
+    for (const endpoint of ENDPOINTS) {
+      const isOpen = endpoint.permission === 'anyone'
+      expect(operationOf(endpoint).security).toEqual(isOpen ? [] : undefined)
+    }
   })
 })

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { randomUUID } from 'node:crypto'
 import { type Client, createClient } from '../src/contract/client.ts'
 import { createControl } from '../src/control/server.ts'
+import type { SignInSettings } from '../src/control/sign-in.ts'
 import { digestOf } from '../src/domain/digest.ts'
 import { noteFacts } from '../src/http/facts.ts'
 import { DEFAULT_TIME_ZONE } from '../src/domain/period.ts'
@@ -44,7 +45,10 @@ export interface Answer {
 
 const METRICS = () => Promise.resolve('pollux_up 1\n')
 
-export async function startManagement(metrics: () => Promise<string> = METRICS): Promise<Management> {
+export async function startManagement(
+  metrics: () => Promise<string> = METRICS,
+  signIn?: SignInSettings,
+): Promise<Management> {
   const dataDir = await mkdtemp(join(tmpdir(), 'pollux-control-'))
   const databasePath = join(dataDir, 'pollux.db')
   const storage = await openStorage({ engine: { kind: 'sqlite', path: databasePath }, dataDir })
@@ -63,6 +67,7 @@ export async function startManagement(metrics: () => Promise<string> = METRICS):
     log: { info: () => {}, error: (fields, message) => void logged.push({ ...fields, message }) },
     now: () => Date.now() + aheadMs,
     origins: () => [origin],
+    ...(signIn === undefined ? {} : { signIn }),
   })
   const server = createServer((request, response) => {
     noteFacts(request, { requestId: randomUUID(), clientAddress: '203.0.113.9' })

@@ -19,11 +19,11 @@ export const PERMISSIONS_DOC_URL = new URL('../docs/permissions.md', import.meta
 
 /**
  * `P`: with the role at the organization or at the project. `O`: only at the organization. `A`: every authenticated
- * principal (in a project: every member). `-`: not.
+ * principal (in a project: every member), and where one signs in, strangers. `-`: not.
  */
 function cellOf(role: Role, endpoint: Endpoint): 'P' | 'O' | 'A' | '-' {
   const { permission } = endpoint
-  if (permission === 'any authenticated') return 'A'
+  if (permission === 'anyone' || permission === 'any authenticated') return 'A'
   if (!permissionsOf(role).has(permission)) return '-'
   return isProjectRole(role) && resourceOf(endpoint) !== 'organization' ? 'P' : 'O'
 }

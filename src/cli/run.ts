@@ -17,6 +17,7 @@ import { addQuotaCommands } from './quotas.ts'
 import { addTierCommands } from './tiers.ts'
 import { REKEY } from './rekey.ts'
 import { USAGE } from './usage.ts'
+import { addUserCommands } from './users.ts'
 
 export type { CliIo } from './command.ts'
 
@@ -92,6 +93,7 @@ function createProgram(session: Session): Command {
   addAuditCommands(program, session)
   addCommand(program, session, REKEY)
   addPriceCommands(program, session)
+  addUserCommands(program, session)
   addCommand(program, session, USAGE)
   addCommand(program, session, VERSION)
   for (const group of program.commands.filter(({ commands }) => commands.length > 0)) {

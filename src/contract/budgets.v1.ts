@@ -105,6 +105,7 @@ function budgetEndpoints<const Parent extends string>(
       method: 'PATCH',
       path: budget,
       permission: 'pollux.budgets.update',
+      stepUp: true,
       query: z.object({
         updateMask: UpdateMask,
         allowMissing: z.boolean().optional().meta({ description: 'Make the budget if there is none.' }),
@@ -120,6 +121,7 @@ function budgetEndpoints<const Parent extends string>(
       method: 'DELETE',
       path: budget,
       permission: 'pollux.budgets.delete',
+      stepUp: true,
       query: EtagQuery,
       body: null,
       response: z.object({}),
@@ -132,6 +134,7 @@ function budgetEndpoints<const Parent extends string>(
       method: 'POST',
       path: `${budget}:acknowledge`,
       permission: 'pollux.budgets.update',
+      stepUp: true,
       query: NO_QUERY,
       body: EtagBody,
       response: Budget,

@@ -27,9 +27,12 @@ export interface Endpoint<
   readonly method: Method
   /** google.api.http template: `{name}` is one segment, `:verb` a custom method (AIP-136). */
   readonly path: Path
-  readonly permission: Permission | 'any authenticated'
   /** On what the permission is asked; absent: as `resourceOf` reads from the path. */
   readonly resource?: EndpointResource
+  /** 'anyone': strangers too, so the endpoint itself has to ask for proof and to count attempts. */
+  readonly permission: Permission | 'any authenticated' | 'anyone'
+  /** Whoever is signed in must have proven a short while ago who they are. Bearers of tokens need not. */
+  readonly stepUp?: true
   readonly query: Query
   /** null: the endpoint takes no body. Fields with `readOnly` in their meta are accepted and ignored. */
   readonly body: Body
@@ -67,6 +70,7 @@ export function endpoint<
 const COMMON_ERRORS = [
   'ACCESS_TOKEN_MISSING',
   'ACCESS_TOKEN_INVALID',
+  'SESSION_ENDED',
   'IAM_PERMISSION_DENIED',
   'REQUEST_HEADERS_REFUSED',
   'FIELD_INVALID',
@@ -83,8 +87,16 @@ const BODY_ERRORS = [
 ] as const satisfies readonly Reason[]
 
 /** Every reason an endpoint declares, each once. */
-export function declaredErrors({ body, errors }: Endpoint): readonly Reason[] {
-  return [...new Set<Reason>([...COMMON_ERRORS, ...(body === null ? [] : BODY_ERRORS), ...errors])]
+export function declaredErrors({ method, body, errors, stepUp }: Endpoint): readonly Reason[] {
+  return [
+    ...new Set<Reason>([
+      ...COMMON_ERRORS,
+      ...(method === 'GET' ? [] : (['CROSS_SITE_REFUSED'] as const)),
+      ...(stepUp === true ? (['STEP_UP_REQUIRED'] as const) : []),
+      ...(body === null ? [] : BODY_ERRORS),
+      ...errors,
+    ]),
+  ]
 }
 
 /** On what the endpoint's permission is asked. What names no project is asked of the organization unless it says otherwise. */

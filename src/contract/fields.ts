@@ -11,6 +11,11 @@ export function outputOnly<T extends z.ZodType>(schema: T): T {
   return schema.meta({ readOnly: true })
 }
 
+/** Shows `schema` as one way only: it is in no reply, and not in the audit trail. */
+export function secretInput<T extends z.ZodType>(schema: T): T {
+  return schema.meta({ writeOnly: true })
+}
+
 export const PageQuery = z.object({
   pageSize: z.int().optional().meta({ description: '0 or absent: 50. More than 300 is taken as 300.' }),
   pageToken: z.string().optional().meta({ description: 'nextPageToken of the page before' }),

@@ -56,6 +56,7 @@ function policyEndpoints<const Resource extends string>(
       method: 'POST',
       path: `${resource}:setIamPolicy`,
       permission: `resourcemanager.${names.kind}.setIamPolicy`,
+      stepUp: true,
       query: NO_QUERY,
       body: SetBody,
       response: PolicyJson,

@@ -22,6 +22,16 @@ const ERROR_SCHEMA: Json = {
   },
 }
 
+const SECURITY_SCHEMES: Json = {
+  bearer: { type: 'http', scheme: 'bearer' },
+  session: {
+    type: 'apiKey',
+    in: 'cookie',
+    name: '__Host-pollux-session',
+    description: 'Of a browser that is signed in; `pollux-session` at http://localhost.',
+  },
+}
+
 /** The OpenAPI 3.1 document of the endpoints. `version` is the product's. */
 export function openApiDocument(endpoints: readonly Endpoint[], version: string): Json & { openapi: string } {
   const schemas: Json = { Status: ERROR_SCHEMA }
@@ -36,11 +46,11 @@ export function openApiDocument(endpoints: readonly Endpoint[], version: string)
       title: 'Pollux management API',
       version,
       description:
-        'API Keys API v2, Resource Manager v3 (projects), and /pollux/v1 for what they cannot say. Bearer tokens only: an API key manages nothing.',
+        'API Keys API v2, Resource Manager v3 (projects), and /pollux/v1 for what they cannot say. With a bearer token, or in a browser that is signed in; an API key manages nothing.',
     },
-    security: [{ bearer: [] }],
+    security: [{ bearer: [] }, { session: [] }],
     paths,
-    components: { schemas, securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
+    components: { schemas, securitySchemes: SECURITY_SCHEMES },
   }
 }
 
@@ -54,6 +64,8 @@ function operation(endpoint: Endpoint, schemas: Json): Json {
     summary: endpoint.summary,
     tags: [endpoint.id.split('.').slice(0, -1).join('.')],
     'x-pollux-permission': endpoint.permission,
+    ...(endpoint.stepUp === true ? { 'x-pollux-step-up': true } : {}),
+    ...(endpoint.permission === 'anyone' ? { security: [] } : {}),
     ...(endpoint.audit === null ? {} : { 'x-pollux-audit': endpoint.audit }),
     parameters: [...pathParameters(endpoint), ...queryParameters(endpoint, schemas)],
     ...(endpoint.body === null

@@ -96,6 +96,7 @@ export const PROJECTS_V3 = {
     method: 'DELETE',
     path: PROJECT,
     permission: 'resourcemanager.projects.delete',
+    stepUp: true,
     query: z.object({ etag: z.string().optional() }),
     body: null,
     response: Operation,

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto'
+import { z } from 'zod'
+import type { Endpoint } from '../contract/endpoint.ts'
 import type { AuditEntry } from '../domain/audit.ts'
 import type { Budget } from '../domain/budget.ts'
 import type { Key } from '../domain/key.ts'
@@ -30,7 +32,11 @@ export function auditEntry(call: AnyCall, changed: Changed): AuditEntry {
     userAgent: shortened(call.userAgent),
     requestReason: shortened(call.requestReason),
     requestId: call.requestId,
-    request: withoutCredentials({ ...params, ...query, ...(body === null ? {} : { body }) }),
+    request: withoutCredentials({
+      ...params,
+      ...query,
+      ...(body === null ? {} : { body: withoutSecrets(endpoint, body) }),
+    }),
     resourceName: changed.resourceName,
     projectNumber: changed.projectNumber,
     before: withoutCredentials(changed.before),
@@ -73,6 +79,18 @@ export function budgetAuditState(budget: Partial<Budget>): unknown {
     toolCeilingsNanos,
     frozenTimeMs,
   }
+}
+
+/** A body without what its endpoint declares as `writeOnly`: passwords, links, what proves a passkey. */
+function withoutSecrets({ body: schema }: Endpoint, body: Readonly<Record<string, unknown>>): unknown {
+  if (schema === null) return {}
+  return Object.fromEntries(Object.entries(body).filter(([name]) => !isWriteOnly(schema.shape[name])))
+}
+
+function isWriteOnly(schema: unknown): boolean {
+  if (!(schema instanceof z.ZodType)) return true
+  if (schema.meta()?.['writeOnly'] === true) return true
+  return schema instanceof z.ZodOptional && isWriteOnly(schema.unwrap())
 }
 
 function shortened(text: string | null): string | null {

@@ -1,25 +1,64 @@
-/** Whether a request may be made: the one place where a permission is asked, before a handler runs and where it finds a project. */
+/**
+ * Whether a request may be made: the one place where a permission is asked, before a handler runs and where it finds a
+ * project; and where it is asked whether a page of ours sends it, and whether its person has proven themselves of late.
+ */
+import type { IncomingHttpHeaders } from 'node:http'
 import { type Endpoint, isOwnSurface, resourceOf } from '../contract/endpoint.ts'
 import { ApiError } from '../domain/error.ts'
 import { type Permission, type Principal, isMember, mayDo, whereMayDo } from '../domain/permission.ts'
 import { shownName } from '../domain/redaction.ts'
+import { isProofFresh } from '../domain/session.ts'
 import type { ProjectStore } from '../storage/storage.ts'
+import type { Caller } from './authenticate.ts'
+import { type Browser, assertOwnPage, assertSafeDoor } from './browser.ts'
 
 interface Asked {
-  readonly principal: Principal
+  readonly caller: Caller
+  readonly request: Circumstances
   readonly endpoint: Endpoint
   readonly params: Readonly<Record<string, string>>
+}
+
+/** What of a request decides beside its caller. */
+export interface Circumstances {
+  readonly headers: IncomingHttpHeaders
+  readonly browser: Browser
+  readonly allowsPlainSignIn: boolean
+  readonly nowMs: number
+}
+
+/**
+ * Throws unless the caller may make the request from there (CROSS_SITE_REFUSED, SIGN_IN_DOOR_REFUSED), by its roles
+ * (`assertPermitted`), and so long after its last proof (STEP_UP_REQUIRED).
+ */
+export async function authorize(
+  { caller, endpoint, params, request }: Asked,
+  projects: Pick<ProjectStore, 'find'>,
+): Promise<void> {
+  const { principal, signedIn } = caller
+  if (endpoint.method !== 'GET' && (signedIn !== null || endpoint.permission === 'anyone')) {
+    assertOwnPage(request.headers, request.browser.door, signedIn !== null)
+    assertSafeDoor(request.browser.door, request.allowsPlainSignIn)
+  }
+  await assertPermitted({ principal, endpoint, params }, projects)
+  if (endpoint.stepUp !== true || signedIn === null) return
+  if (isProofFresh(signedIn.session, request.nowMs)) return
+  throw new ApiError(
+    'STEP_UP_REQUIRED',
+    'This asks for a fresh proof of who you are. Enter your password or use your passkey, and repeat the request.',
+  )
 }
 
 /**
  * Throws unless the principal may make the request. A project in which it was granted nothing is answered as one that does
  * not exist, so that nobody can find out which there are; else IAM_PERMISSION_DENIED.
  */
-export async function authorize(
-  { principal, endpoint, params }: Asked,
+async function assertPermitted(
+  { principal, endpoint, params }: Pick<Asked, 'endpoint' | 'params'> & { readonly principal: Principal },
   projects: Pick<ProjectStore, 'find'>,
 ): Promise<void> {
   const { permission } = endpoint
+  if (permission === 'anyone') return
   switch (resourceOf(endpoint)) {
     case 'organization':
       permit(principal, endpoint, null)
@@ -47,7 +86,8 @@ export async function authorize(
 
 /** IAM_PERMISSION_DENIED unless the principal holds the endpoint's permission in this project (null: at the organization). */
 export function permit(principal: Principal, { permission }: Endpoint, project: string | null): void {
-  if (permission === 'any authenticated' || mayDo(principal, permission, project)) return
+  if (permission === 'anyone' || permission === 'any authenticated') return
+  if (mayDo(principal, permission, project)) return
   throw denied(permission)
 }
 

@@ -1,10 +1,15 @@
 import type { BodyOf, Endpoint, ParamsOf, QueryOf, ResponseOf } from '../contract/endpoint.ts'
 import type { Principal } from '../domain/permission.ts'
+import type { SignedIn } from './authenticate.ts'
+import type { Browser } from './browser.ts'
 
 /** Who asks for what: everything about a management request that does not depend on its endpoint. */
 export interface CallFacts {
   readonly endpoint: Endpoint
   readonly principal: Principal
+  /** Null for bearers of tokens and for strangers. */
+  readonly signedIn: SignedIn | null
+  readonly browser: Browser
   readonly requestId: string
   /** Canonical; empty when it cannot be told. */
   readonly callerIp: string

@@ -66,7 +66,8 @@ async function purge({ storage, log, now }: JobsContext): Promise<void> {
     })
     const resources = await storage.keys.purge(now() - UNDELETE_DAYS * DAY_MS, audit)
     const operations = await storage.operations.purge(now() - OPERATION_DAYS * DAY_MS)
-    if (resources + operations > 0) log.info({ resources, operations }, 'purged')
+    const signIns = await storage.signIns.purge(now())
+    if (resources + operations > 0) log.info({ resources, operations, signIns }, 'purged')
   } catch (cause) {
     // The next run tries again; nothing depends on the hour.
     log.error({ err: cause }, 'purge failed')

@@ -83,7 +83,8 @@ function operationJson({ name, verb, resource }: StoredOperation): OperationJson
 
 function maySee({ principal, endpoint: { permission } }: CallFacts, { resource }: StoredOperation): boolean {
   const project = isKey(resource) ? resource.projectNumber : resource.number
-  return permission !== 'any authenticated' && mayDo(principal, permission, project)
+  if (permission === 'anyone' || permission === 'any authenticated') return false
+  return mayDo(principal, permission, project)
 }
 
 function isKey(resource: Key | Project): resource is Key {

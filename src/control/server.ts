@@ -15,18 +15,20 @@ import { PRICES_V1 } from '../contract/prices.v1.ts'
 import { PROJECTS_V3 } from '../contract/projects.v3.ts'
 import { SERVICE_ACCOUNTS_V1 } from '../contract/service-accounts.v1.ts'
 import { KEY_QUOTAS_V1, PROJECT_QUOTAS_V1, QUOTAS_V1, TIERS_V1 } from '../contract/quotas.v1.ts'
+import { SESSION_V1, SIGN_IN_V1 } from '../contract/sign-in.v1.ts'
+import { USERS_V1 } from '../contract/users.v1.ts'
 import { ENDPOINTS } from '../contract/table.ts'
 import { ApiError } from '../domain/error.ts'
-import type { Principal } from '../domain/permission.ts'
 import { factsOf } from '../http/facts.ts'
 import { assertSingleHeaders } from '../http/headers.ts'
 import { renderError, toApiError } from '../http/render.ts'
 import type { Storage } from '../storage/storage.ts'
 import { apikeysHandlers } from './apikeys.ts'
 import { auditHandlers } from './audit-trail.ts'
-import { authenticate } from './authenticate.ts'
+import { type Caller, authenticate } from './authenticate.ts'
 import { authorize } from './authorize.ts'
 import { BODY_BYTES_MAX, decodeJson, fromFastify } from './body.ts'
+import { type Browser, browserOf } from './browser.ts'
 import { budgetHandlers } from './budgets.ts'
 import type { AnyCall, Handlers } from './call.ts'
 import { policyHandlers } from './iam.ts'
@@ -39,6 +41,9 @@ import { projectsHandlers } from './projects.ts'
 import { serviceAccountHandlers } from './service-accounts.ts'
 import { type QuotaReader, keyQuotaHandlers, projectQuotaHandlers, quotaHandlers } from './quotas.ts'
 import { type ShippedTiers, tierHandlers } from './tiers.ts'
+import { sessionHandlers } from './sessions.ts'
+import { NO_SIGN_IN, type SignInSettings, signInHandlers } from './sign-in.ts'
+import { userHandlers } from './users.ts'
 
 export interface ControlDeps {
   readonly storage: Storage
@@ -50,6 +55,8 @@ export interface ControlDeps {
   /** The exposition text for Prometheus. */
   readonly metrics: () => Promise<string>
   readonly log: ControlLog
+  /** How people sign in; the default is at this machine, with passwords and passkeys. */
+  readonly signIn?: SignInSettings
   /** Epoch ms; the default is the clock. */
   readonly now?: () => number
   /** Where this Pollux is reached, e.g. `https://keys.example.com`: audiences of what service accounts sign. */
@@ -63,15 +70,26 @@ export interface Control {
   close(): Promise<void>
 }
 
-interface Principals {
-  /** Who makes a request, from the moment its token was verified. */
-  readonly of: WeakMap<IncomingMessage, Principal>
+/** Who makes a request, and with what browser: known from the moment its credential was verified. */
+interface Visitor {
+  readonly caller: Caller
+  readonly browser: Browser
+}
+
+/** What all routes share. */
+interface Reception {
+  readonly visitors: WeakMap<IncomingMessage, Visitor>
+  /** `METHOD URL` of the routes that strangers may use. */
+  readonly open: Set<string>
   readonly projects: Storage['projects']
+  readonly allowsPlainSignIn: boolean
+  readonly now: () => number
 }
 
 /** The management plane, ready to be handed requests. It opens no socket of its own. */
 export async function createControl(deps: ControlDeps): Promise<Control> {
-  const { storage, quota, tiers, metrics, now = Date.now, origins = () => [] } = deps
+  const { storage, quota, tiers, metrics, now = Date.now } = deps
+  const { signIn = NO_SIGN_IN, origins = () => [] } = deps
   const answerError = (thrown: unknown, request: FastifyRequest, reply: FastifyReply): void => {
     sendError(deps.log, thrown, { request, reply })
   }
@@ -82,7 +100,9 @@ export async function createControl(deps: ControlDeps): Promise<Control> {
     exposeHeadRoutes: false,
     frameworkErrors: answerError,
   })
-  const principals: Principals = { of: new WeakMap(), projects: storage.projects }
+  const { allowsPlainSignIn } = signIn
+  const { projects } = storage
+  const reception: Reception = { visitors: new WeakMap(), open: new Set(), projects, allowsPlainSignIn, now }
   fastify.setErrorHandler(answerError)
   fastify.setNotFoundHandler(request => {
     throw unknownMethod(request)
@@ -99,32 +119,38 @@ export async function createControl(deps: ControlDeps): Promise<Control> {
   fastify.addHook('onRequest', async (request, reply) => {
     reply.headers(headersOf(request.raw))
     assertSingleHeaders(request.raw.rawHeaders)
-    const { tokens, serviceAccounts } = storage
-    principals.of.set(
-      request.raw,
-      await authenticate(request.raw, { tokens, serviceAccounts, ...deps, origins, now }),
-    )
+    const { headers, url } = request.raw
+    const browser = browserOf(headers, signIn.publicOrigin)
+    const isOpen = reception.open.has(`${request.method} ${request.routeOptions.url ?? ''}`)
+    const { tokens, serviceAccounts, sessions, iam } = storage
+    const source = { tokens, serviceAccounts, sessions, iam, ...deps, origins, now }
+    const caller = await authenticate({ headers, url, browser, isOpen }, source)
+    reception.visitors.set(request.raw, { caller, browser })
     if (request.is404) throw unknownMethod(request)
   })
   const context = { storage, quota, tiers, metrics, now }
-  register(fastify, principals, { table: APIKEYS_V2, handlers: apikeysHandlers(context) })
-  register(fastify, principals, { table: PROJECTS_V3, handlers: projectsHandlers(storage) })
-  register(fastify, principals, { table: POLLUX_V1, handlers: polluxHandlers(context) })
+  register(fastify, reception, { table: APIKEYS_V2, handlers: apikeysHandlers(context) })
+  register(fastify, reception, { table: PROJECTS_V3, handlers: projectsHandlers(storage) })
+  register(fastify, reception, { table: POLLUX_V1, handlers: polluxHandlers(context) })
   const budgets = budgetHandlers(storage)
-  register(fastify, principals, { table: ORGANIZATION_BUDGETS_V1, handlers: budgets })
-  register(fastify, principals, { table: PROJECT_BUDGETS_V1, handlers: budgets })
-  register(fastify, principals, { table: KEY_BUDGETS_V1, handlers: budgets })
-  register(fastify, principals, { table: LEDGER_V1, handlers: ledgerHandlers(storage) })
+  register(fastify, reception, { table: ORGANIZATION_BUDGETS_V1, handlers: budgets })
+  register(fastify, reception, { table: PROJECT_BUDGETS_V1, handlers: budgets })
+  register(fastify, reception, { table: KEY_BUDGETS_V1, handlers: budgets })
+  register(fastify, reception, { table: LEDGER_V1, handlers: ledgerHandlers(storage) })
   const policies = policyHandlers(storage)
-  register(fastify, principals, { table: PROJECT_IAM_V3, handlers: policies })
-  register(fastify, principals, { table: ORGANIZATION_IAM_V1, handlers: policies })
-  register(fastify, principals, { table: SERVICE_ACCOUNTS_V1, handlers: serviceAccountHandlers(context) })
-  register(fastify, principals, { table: PROJECT_QUOTAS_V1, handlers: projectQuotaHandlers(context) })
-  register(fastify, principals, { table: KEY_QUOTAS_V1, handlers: keyQuotaHandlers(context) })
-  register(fastify, principals, { table: QUOTAS_V1, handlers: quotaHandlers(context) })
-  register(fastify, principals, { table: TIERS_V1, handlers: tierHandlers(storage, tiers) })
-  register(fastify, principals, { table: AUDIT_V1, handlers: auditHandlers(context) })
-  register(fastify, principals, { table: PRICES_V1, handlers: priceHandlers({ ...deps, now }) })
+  register(fastify, reception, { table: PROJECT_IAM_V3, handlers: policies })
+  register(fastify, reception, { table: ORGANIZATION_IAM_V1, handlers: policies })
+  register(fastify, reception, { table: SERVICE_ACCOUNTS_V1, handlers: serviceAccountHandlers(context) })
+  register(fastify, reception, { table: PROJECT_QUOTAS_V1, handlers: projectQuotaHandlers(context) })
+  register(fastify, reception, { table: KEY_QUOTAS_V1, handlers: keyQuotaHandlers(context) })
+  register(fastify, reception, { table: QUOTAS_V1, handlers: quotaHandlers(context) })
+  register(fastify, reception, { table: TIERS_V1, handlers: tierHandlers(storage, tiers) })
+  register(fastify, reception, { table: AUDIT_V1, handlers: auditHandlers(context) })
+  register(fastify, reception, { table: PRICES_V1, handlers: priceHandlers({ ...deps, now }) })
+  const people = { storage, settings: signIn, now }
+  register(fastify, reception, { table: SIGN_IN_V1, handlers: signInHandlers(people) })
+  register(fastify, reception, { table: SESSION_V1, handlers: sessionHandlers(people) })
+  register(fastify, reception, { table: USERS_V1, handlers: userHandlers(people) })
   await fastify.ready()
   return {
     handle: (request, response) => fastify.routing(request, response),
@@ -137,26 +163,30 @@ type AnyHandler = (call: AnyCall) => Promise<unknown>
 /** Turns every record of a table into its routes. This loop is the only place where a route comes into being. */
 function register<Table extends Readonly<Record<string, Endpoint>>>(
   fastify: FastifyInstance,
-  principals: Principals,
+  reception: Reception,
   { table, handlers }: { readonly table: Table; readonly handlers: Handlers<Table> },
 ): void {
   for (const [name, endpoint] of Object.entries(table)) {
     // The record has typed the handler; here all records are alike.
     const handler = handlers[name] as unknown as AnyHandler
     for (const url of fastifyPaths(endpoint.path)) {
+      if (endpoint.permission === 'anyone') reception.open.add(`${endpoint.method} ${url}`)
       fastify.route({
         method: endpoint.method,
         url,
         onRequest: async (request, reply) => {
+          const { caller, browser } = visitorOf(reception, request)
+          const { headers } = request.raw
+          const { allowsPlainSignIn } = reception
           const params = request.params as Readonly<Record<string, string>>
-          await authorize(
-            { principal: principalOf(principals, request), endpoint, params },
-            principals.projects,
-          )
+          const circumstances = { headers, browser, allowsPlainSignIn, nowMs: reception.now() }
+          await authorize({ caller, endpoint, params, request: circumstances }, reception.projects)
           invitedBody(request, reply)
         },
         handler: async (request, reply) => {
-          const result = await handler(callOf(endpoint, principalOf(principals, request), request))
+          const visitor = visitorOf(reception, request)
+          const result = await handler(callOf(endpoint, visitor, request))
+          if (visitor.browser.setCookies.length > 0) reply.header('set-cookie', visitor.browser.setCookies)
           const isText = typeof result === 'string'
           reply.type(isText ? 'text/plain; version=0.0.4; charset=utf-8' : 'application/json; charset=UTF-8')
           return reply.send(isText ? result : JSON.stringify(result))
@@ -166,13 +196,14 @@ function register<Table extends Readonly<Record<string, Endpoint>>>(
   }
 }
 
-function callOf(endpoint: Endpoint, principal: Principal, request: FastifyRequest): AnyCall {
+function callOf(endpoint: Endpoint, { caller, browser }: Visitor, request: FastifyRequest): AnyCall {
   const { raw } = request
   const { requestId, clientAddress: callerIp } = factsOf(raw)
   const reason = raw.headers['x-goog-request-reason']
   return {
     endpoint,
-    principal,
+    ...caller,
+    browser,
     requestId,
     callerIp,
     userAgent: raw.headers['user-agent'] ?? null,
@@ -183,10 +214,10 @@ function callOf(endpoint: Endpoint, principal: Principal, request: FastifyReques
   }
 }
 
-function principalOf(principals: Principals, { raw }: FastifyRequest): Principal {
-  const principal = principals.of.get(raw)
-  if (principal === undefined) throw new Error('a route was reached without authentication')
-  return principal
+function visitorOf({ visitors }: Reception, { raw }: FastifyRequest): Visitor {
+  const visitor = visitors.get(raw)
+  if (visitor === undefined) throw new Error('a route was reached without authentication')
+  return visitor
 }
 
 function queryOf({ url = '' }: IncomingMessage): URLSearchParams {

@@ -7,13 +7,20 @@ const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 const SECRET_LENGTH = 30
 const CHECKSUM_LENGTH = 6
 
-/** What a key string is for: a call to a model, or management by people and automation. */
-export type KeyStringKind = 'key' | 'token'
+/** What a key string is for: a call to a model, management by automation, a person's session, a link of one use. */
+export type KeyStringKind = 'key' | 'token' | 'session' | 'link'
 
-const PREFIX: Readonly<Record<KeyStringKind, string>> = { key: 'plx_', token: 'plx_pat_' }
+const PREFIX: Readonly<Record<KeyStringKind, string>> = {
+  key: 'plx_',
+  token: 'plx_pat_',
+  session: 'plx_ses_',
+  link: 'plx_link_',
+}
 const PATTERN: Readonly<Record<KeyStringKind, RegExp>> = {
   key: /^plx_([0-9A-Za-z]{30})([0-9A-Za-z]{6})$/,
   token: /^plx_pat_([0-9A-Za-z]{30})([0-9A-Za-z]{6})$/,
+  session: /^plx_ses_([0-9A-Za-z]{30})([0-9A-Za-z]{6})$/,
+  link: /^plx_link_([0-9A-Za-z]{30})([0-9A-Za-z]{6})$/,
 }
 
 /** A new key string from the platform's CSPRNG: 30 base62 characters are 178 bits. */

@@ -119,6 +119,10 @@ const HOLDERS = {
   'pollux.priceOverrides.list': READ_MONEY,
   'pollux.usage.get': READ_MONEY,
   'pollux.metrics.get': [AUDITOR, 'roles/monitoring.viewer'],
+  'pollux.users.create': [],
+  'pollux.users.get': [AUDITOR],
+  'pollux.users.list': [AUDITOR],
+  'pollux.users.update': [],
 } as const satisfies Readonly<Record<string, readonly Exclude<Role, 'roles/owner'>[]>>
 
 export type Permission = keyof typeof HOLDERS

@@ -4,7 +4,7 @@
  */
 const CREDENTIAL = new RegExp(
   [
-    'plx_(?:pat_)?[0-9A-Za-z]{20,}',
+    'plx_(?:pat_|ses_|link_)?[0-9A-Za-z]{20,}',
     'AIza[\\w-]{20,}',
     'AQ\\.[\\w-]{10,}',
     'ya29\\.[\\w.-]{10,}',

@@ -95,6 +95,8 @@ export class Committer {
         const outcome = await work(trx, nowMs)
         if (outcome === null) return null
         await this.#writeTrail(trx, nowMs, { trail, outcome })
+        // What no cache holds, such as a session, is no reason for the peers to drop theirs.
+        if (outcome.changes.length === 0) return outcome
         epoch = await raiseEpoch(trx)
         if (this.#engine.hasPeers) {
           this.#ownEpochs.add(epoch)

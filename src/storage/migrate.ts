@@ -9,6 +9,7 @@ import { money } from './migrations/0002-money.ts'
 import { quota } from './migrations/0004-quota.ts'
 import { prices } from './migrations/0005-prices.ts'
 import { nodes } from './migrations/0006-nodes.ts'
+import { people } from './migrations/0007-people.ts'
 import { iam } from './migrations/0008-iam.ts'
 import { secrets } from './migrations/0009-secrets.ts'
 import { auditChain } from './migrations/0010-audit-chain.ts'
@@ -21,6 +22,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0004-quota': quota,
   '0005-prices': prices,
   '0006-nodes': nodes,
+  '0007-people': people,
   '0008-iam': iam,
   '0009-secrets': secrets,
   '0010-audit-chain': auditChain,

@@ -35,6 +35,13 @@ export interface Database {
   change_log: ChangeLogTable
   presence: PresenceTable
   price_override: PriceOverrideTable
+  person: PersonTable
+  passkey: PasskeyTable
+  session: SessionTable
+  sign_in_link: SignInLinkTable
+  sign_in_challenge: SignInChallengeTable
+  sign_in_attempt: SignInAttemptTable
+  known_device: KnownDeviceTable
 }
 
 /** The database or a transaction in it. */
@@ -363,4 +370,69 @@ export interface PriceOverrideTable {
   /** What the price says, as the API takes it. */
   fields: string
   create_time: number
+}
+
+/** `person`, as `user` is a word of SQL. */
+export interface PersonTable {
+  uid: string
+  email: string
+  display_name: string
+  password_hash: string | null
+  identity: string | null
+  identity_roles: string
+  create_time: number
+  update_time: number
+  disabled_time: number | null
+  last_sign_in_time: number | null
+}
+
+export interface PasskeyTable {
+  id: string
+  person_uid: string
+  display_name: string
+  public_key: string
+  transports: string
+  counter: number
+  create_time: number
+  last_use_time: number | null
+}
+
+export interface SessionTable {
+  /** SHA-256 of the id in the cookie. */
+  digest: string
+  uid: string
+  person_uid: string
+  method: string
+  caller_ip: string
+  user_agent: string
+  create_time: number
+  last_seen_time: number
+  proof_time: number
+}
+
+interface SignInLinkTable {
+  digest: string
+  kind: string
+  person_uid: string | null
+  create_time: number
+  expire_time: number
+}
+
+interface SignInChallengeTable {
+  digest: string
+  kind: string
+  content: string
+  expire_time: number
+}
+
+interface SignInAttemptTable {
+  bucket: string
+  attempts: number
+  expire_time: number
+}
+
+interface KnownDeviceTable {
+  digest: string
+  person_uid: string
+  expire_time: number
 }

@@ -15,6 +15,7 @@ import type { UsageQuery, UsageRecord, UsageRow } from '../domain/usage.ts'
 import type { IamStore, ServiceAccountStore } from './access.ts'
 import type { AuditStore } from './audit-store.ts'
 import type { QuotaStore, TierStore } from './quota-store.ts'
+import type { LinkStore, PasskeyStore, SessionStore, SignInStore, UserStore } from './people.ts'
 
 export interface Storage {
   /** Whether other nodes may use the same database. */
@@ -24,6 +25,11 @@ export interface Storage {
   readonly tokens: TokenStore
   readonly iam: IamStore
   readonly serviceAccounts: ServiceAccountStore
+  readonly users: UserStore
+  readonly links: LinkStore
+  readonly sessions: SessionStore
+  readonly passkeys: PasskeyStore
+  readonly signIns: SignInStore
   readonly operations: OperationStore
   readonly usage: UsageStore
   readonly budgets: BudgetStore

@@ -24,9 +24,12 @@ import { Ledger } from './ledger.ts'
 import type { FolderLock } from './lock.ts'
 import { lockFolder, nodeIdOf } from './lock.ts'
 import { migrate, refuseNewer } from './migrate.ts'
+import { Links } from './links.ts'
 import { Operations } from './operations.ts'
 import { BEAT_EVERY_MS, Presence, clockSkewMs, refuseOlderNodes } from './presence.ts'
 import { PriceOverrides } from './price-overrides.ts'
+import { Passkeys } from './passkeys.ts'
+import type { LinkStore, PasskeyStore, SessionStore, SignInStore, UserStore } from './people.ts'
 import { Projects } from './projects.ts'
 import type { QuotaStore, TierStore } from './quota-store.ts'
 import { Quotas } from './quotas.ts'
@@ -37,6 +40,8 @@ import { Rollup } from './rollup.ts'
 import { Secrets } from './secrets.ts'
 import type { Database } from './schema.ts'
 import { ServiceAccounts } from './service-accounts.ts'
+import { Sessions } from './sessions.ts'
+import { SignIns } from './sign-ins.ts'
 import type {
   BudgetStore,
   Change,
@@ -53,6 +58,7 @@ import { Tokens } from './tokens.ts'
 import { UsageLog } from './usage-log.ts'
 import { reportUsage } from './usage-report.ts'
 import { Vault } from './vault.ts'
+import { Users } from './users.ts'
 
 /** What the thread is started with. */
 export interface StorageThreadOptions {
@@ -102,6 +108,11 @@ export interface StorageObjects {
   readonly tokens: TokenStore
   readonly iam: IamStore
   readonly serviceAccounts: ServiceAccountStore
+  readonly users: UserStore
+  readonly links: LinkStore
+  readonly sessions: SessionStore
+  readonly passkeys: PasskeyStore
+  readonly signIns: SignInStore
   readonly operations: OperationStore
   readonly audit: AuditStore
   readonly secrets: SecretStore
@@ -248,6 +259,11 @@ async function serve(options: StorageThreadOptions): Promise<void> {
     tokens: new Tokens(engine, committer),
     iam: new Iam(engine, committer),
     serviceAccounts: new ServiceAccounts(engine, committer),
+    users: new Users(engine, committer),
+    links: new Links(engine, committer),
+    sessions: new Sessions(engine, committer),
+    passkeys: new Passkeys(engine, committer),
+    signIns: new SignIns(engine),
     operations: new Operations(engine),
     audit: new AuditTrail(engine, chain, signingKey),
     secrets: new Secrets(committer, vault),
