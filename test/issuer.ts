@@ -1,7 +1,7 @@
 /** A real OpenID Connect issuer, and the part of a browser that signs in there. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import Provider from 'oidc-provider'
+import { Provider } from 'oidc-provider'
 
 export const CLIENT_ID = 'pollux'
 export const CLIENT_SECRET = 'a-secret-that-the-issuer-gave-to-pollux'
@@ -58,8 +58,11 @@ export async function startIssuer(people: Map<string, Person>, redirectUri: stri
   let subject = ''
   const answer = provider.callback()
   server.on('request', (request, response) => {
-    if (request.url?.startsWith('/interaction/') !== true) return void answer(request, response)
-    void provider.interactionFinished(request, response, { login: { accountId: subject } })
+    if (request.url?.startsWith('/interaction/') === true) {
+      void provider.interactionFinished(request, response, { login: { accountId: subject } })
+    } else {
+      void answer(request, response)
+    }
   })
   return {
     url,

@@ -138,9 +138,8 @@ describe('a password', () => {
       }
     }
     expect(texts.size).toBe(1)
-    const median = (values: number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0
-    // Without a decoy hash, nobody is answered ten times as fast.
-    expect(median(took.unknown)).toBeGreaterThan(median(took.known) / 2)
+    // The fastest of each: what is slower is the machine's. Without a decoy hash, nobody is answered several times as fast.
+    expect(Math.min(...took.unknown)).toBeGreaterThan(Math.min(...took.known) / 2)
   })
 
   it('is nowhere in the audit trail, and neither are links and session ids', async () => {
@@ -325,6 +324,7 @@ describe('people', () => {
     const invited = await owner.post('/pollux/v1/users:invite', {
       email: 'grace@example.com',
       displayName: 'Grace',
+      role: 'roles/viewer',
     })
     expect([invited.status, invited.json.state]).toEqual([200, 'INVITED'])
     const token = tokenOf(invited.json.link)
@@ -337,6 +337,8 @@ describe('people', () => {
     )
     const entry = (await audit()).find(({ methodName }) => methodName === 'pollux.v1.Links.AcceptLink')
     expect(entry?.principal).toBe('user:grace@example.com')
+    expect((await browser.ask('GET', '/pollux/v1/projects')).status).toBe(200)
+    expect((await browser.ask('GET', '/pollux/v1/users')).reason).toBe('IAM_PERMISSION_DENIED')
     const again = await owner.post('/pollux/v1/users:invite', { email: 'GRACE@example.com' })
     expect(again.reason).toBe('ALREADY_EXISTS')
   })
