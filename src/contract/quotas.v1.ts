@@ -187,6 +187,7 @@ export const TIERS_V1 = {
     method: 'DELETE',
     path: TIER,
     permission: 'pollux.tiers.delete',
+    stepUp: true,
     query: z.object({ etag: z.string().optional() }),
     body: null,
     response: z.object({}),
