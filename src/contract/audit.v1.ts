@@ -129,6 +129,7 @@ export const AUDIT_V1 = {
     method: 'POST',
     path: '/pollux/v1/secrets:rekey',
     permission: 'pollux.secrets.rekey',
+    stepUp: true,
     query: NO_QUERY,
     body: z.object({}),
     response: SecretsVerification,

@@ -6,7 +6,8 @@ import type { Passkey } from '../domain/user.ts'
 import type { Committer } from './commit.ts'
 import type { Engine } from './engine.ts'
 import type { PasskeyStore } from './people.ts'
-import type { Db, PasskeyTable } from './schema.ts'
+import type { Db } from './schema.ts'
+import type { PasskeyTable } from './schema-access.ts'
 
 const PASSKEYS_MAX = 20
 

@@ -3,6 +3,20 @@
  * The tables themselves are made by migrations/, except the monthly usage_record tables (usage-block.ts).
  */
 import type { Generated, Transaction, Kysely } from 'kysely'
+import type {
+  IamBindingTable,
+  IamPolicyTable,
+  KnownDeviceTable,
+  PasskeyTable,
+  PersonTable,
+  ServiceAccountKeyTable,
+  ServiceAccountTable,
+  ServiceAccountTokenTable,
+  SessionTable,
+  SignInAttemptTable,
+  SignInChallengeTable,
+  SignInLinkTable,
+} from './schema-access.ts'
 
 export interface Database {
   project: ProjectTable
@@ -294,57 +308,6 @@ interface LedgerEntryTable {
   time: number
 }
 
-/** One row for each policy that was ever set. `resource`: `organizations/1` or `projects/415104041262`. */
-interface IamPolicyTable {
-  resource: string
-  etag: string
-  update_time: number
-}
-
-interface IamBindingTable {
-  resource: string
-  role: string
-  member: string
-}
-
-/** The row of a deleted account stays, so that its e-mail is never given again. */
-export interface ServiceAccountTable {
-  uid: string
-  project_number: string
-  email: string
-  display_name: string
-  description: string
-  etag: string
-  /** Tokens and keys; held at or below 20 by the statement that raises it. */
-  credentials: number
-  create_time: number
-  update_time: number
-  disabled_time: number | null
-  delete_time: number | null
-}
-
-export interface ServiceAccountTokenTable {
-  uid: string
-  account_uid: string
-  /** SHA-256 of the token. */
-  digest: string
-  display_name: string
-  masked_token: string
-  limits: string
-  create_time: number
-  expire_time: number
-  last_used_time: number | null
-}
-
-export interface ServiceAccountKeyTable {
-  key_id: string
-  account_uid: string
-  public_key: string
-  create_time: number
-  expire_time: number
-  last_used_time: number | null
-}
-
 /** What the newest epochs changed. Written only where there are other nodes to read it. */
 interface ChangeLogTable {
   epoch: number
@@ -370,69 +333,4 @@ export interface PriceOverrideTable {
   /** What the price says, as the API takes it. */
   fields: string
   create_time: number
-}
-
-/** `person`, as `user` is a word of SQL. */
-export interface PersonTable {
-  uid: string
-  email: string
-  display_name: string
-  password_hash: string | null
-  identity: string | null
-  identity_roles: string
-  create_time: number
-  update_time: number
-  disabled_time: number | null
-  last_sign_in_time: number | null
-}
-
-export interface PasskeyTable {
-  id: string
-  person_uid: string
-  display_name: string
-  public_key: string
-  transports: string
-  counter: number
-  create_time: number
-  last_use_time: number | null
-}
-
-export interface SessionTable {
-  /** SHA-256 of the id in the cookie. */
-  digest: string
-  uid: string
-  person_uid: string
-  method: string
-  caller_ip: string
-  user_agent: string
-  create_time: number
-  last_seen_time: number
-  proof_time: number
-}
-
-interface SignInLinkTable {
-  digest: string
-  kind: string
-  person_uid: string | null
-  create_time: number
-  expire_time: number
-}
-
-interface SignInChallengeTable {
-  digest: string
-  kind: string
-  content: string
-  expire_time: number
-}
-
-interface SignInAttemptTable {
-  bucket: string
-  attempts: number
-  expire_time: number
-}
-
-interface KnownDeviceTable {
-  digest: string
-  person_uid: string
-  expire_time: number
 }

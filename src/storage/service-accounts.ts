@@ -23,7 +23,12 @@ import type { Committer } from './commit.ts'
 import type { Engine } from './engine.ts'
 import { removeMember, selectGrants } from './iam.ts'
 import { newEtag, requireProject } from './projects.ts'
-import type { Db, ServiceAccountKeyTable, ServiceAccountTable, ServiceAccountTokenTable } from './schema.ts'
+import type { Db } from './schema.ts'
+import type {
+  ServiceAccountKeyTable,
+  ServiceAccountTable,
+  ServiceAccountTokenTable,
+} from './schema-access.ts'
 
 /** How exact the time of the last use is. */
 const USE_STEP_MS = 60_000

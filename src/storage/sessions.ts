@@ -6,7 +6,8 @@ import type { User } from '../domain/user.ts'
 import type { Committer } from './commit.ts'
 import type { Engine } from './engine.ts'
 import type { SessionDraft, SessionStore } from './people.ts'
-import type { Db, SessionTable } from './schema.ts'
+import type { Db } from './schema.ts'
+import type { SessionTable } from './schema-access.ts'
 import { userOf } from './users.ts'
 
 export class Sessions implements SessionStore {

@@ -9,7 +9,8 @@ import { decodeCursor, pageOf } from './cursor.ts'
 import type { Engine } from './engine.ts'
 import { insertBinding } from './iam.ts'
 import type { IdentityDraft, LinkDraft, UserDraft, UserStore } from './people.ts'
-import type { Db, PersonTable } from './schema.ts'
+import type { Db } from './schema.ts'
+import type { PersonTable } from './schema-access.ts'
 import type { Page, PageRequest } from './storage.ts'
 
 const SCOPE = ['users']
