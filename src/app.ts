@@ -80,6 +80,11 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       onFailure: error => telemetry.storageFailed(error),
     })
     onClose(() => storage.close())
+    storage.ledger.onLost(() =>
+      telemetry.log.error(
+        'other nodes took this one for lost: it stood still, or could not reach the database',
+      ),
+    )
     const upstream = await openUpstream(config, onClose)
     const quota = openQuota({
       url: config.redisUrl?.reveal() ?? null,
@@ -194,7 +199,7 @@ function createGateway({
     usage: storage.usage,
     ledger: new Ledger({
       port: storage.ledger,
-      hasPeers: storage.hasPeers,
+      peers: storage.hasPeers ? storage.ledger : null,
       onFailure: error => telemetry.ledgerFailed(error),
     }),
     quota,
@@ -359,7 +364,9 @@ async function answerHealth(
   { target, response, requestId }: Exchange,
   { storage, gateway }: Wired,
 ): Promise<void> {
-  const isReady = target.path === '/healthz' || (gateway.usage.isFlowing() && (await answers(storage)))
+  const isLeased = performance.now() < storage.ledger.leasedUntilMs()
+  const isReady =
+    target.path === '/healthz' || (gateway.usage.isFlowing() && isLeased && (await answers(storage)))
   writeReply(response, {
     status: isReady ? 200 : 503,
     headers: {

@@ -38,7 +38,11 @@ export function cutGateway(
     keys: new KeyDirectory(storage.keys, storage),
     upstream: new Upstream({ origin, basePath: '', credential }),
     usage: storage.usage,
-    ledger: new Ledger({ port: storage.ledger, hasPeers: storage.hasPeers, onFailure: fail }),
+    ledger: new Ledger({
+      port: storage.ledger,
+      peers: storage.hasPeers ? storage.ledger : null,
+      onFailure: fail,
+    }),
     quota: new MemoryQuota(DEFAULT_TIME_ZONE),
     journal: storage.journal,
     prices: loadPrices(),

@@ -20,6 +20,7 @@ import {
   describeOnBothEngines,
   freshFolder,
   keyDraft,
+  nodeOn,
   reasonOf,
   refusal,
   usageRecord,
@@ -52,7 +53,7 @@ function ledgerOver(options: Partial<LedgerOptions> = {}): Ledger {
   const onFailure = (error: unknown): void => {
     throw error
   }
-  const ledger = new Ledger({ port: storage.ledger, hasPeers: false, onFailure, ...options })
+  const ledger = new Ledger({ port: storage.ledger, peers: null, onFailure, ...options })
   ledgers.push(ledger)
   return ledger
 }
@@ -168,7 +169,7 @@ describe('what is held', () => {
     const closed = await openSqlite()
     await closed.close()
     const { path } = await makeKey({ capNanos: 100 })
-    const ledger = new Ledger({ port: closed.ledger, hasPeers: false, onFailure: () => {} })
+    const ledger = new Ledger({ port: closed.ledger, peers: null, onFailure: () => {} })
     expect(await reasonOf(holdOf(ledger, await path(), exactly(1)))).toBe('STORAGE_UNAVAILABLE')
     await ledger.close()
   })
@@ -309,7 +310,7 @@ describe('402 and the clamp', () => {
 
   test('a call is not clamped where other nodes draw on the budget and the database has enough', async () => {
     const { path } = await makeKey({ capNanos: 1_000_000 })
-    const ledger = ledgerOver({ hasPeers: true, holdWaitMs: 400 })
+    const ledger = ledgerOver({ peers: storage.ledger, holdWaitMs: 400 })
     const budgets = await path()
     const held = await Promise.all(
       Array.from({ length: 500 }, (_, index) => holdOf(ledger, budgets, atLeast(1, index + 1))),
@@ -469,7 +470,7 @@ describe('a period that ends', () => {
     const clock = { nowMs: 0 }
     const port = new DurableLedger(
       { ...engine, nowMs: async () => clock.nowMs },
-      'this-node',
+      await nodeOn(engine, 'this-node'),
       DEFAULT_TIME_ZONE,
     )
     return { path: [budget], endMs: balance.periodEndMs ?? 0, clock, port, engine }
@@ -478,7 +479,7 @@ describe('a period that ends', () => {
   test('leaves its holds to the old row, and the next call has all of the cap', async () => {
     const { path, endMs, clock, port, engine } = await withClock(100)
     clock.nowMs = endMs - 50
-    const ledger = new Ledger({ port, hasPeers: false, onFailure: () => {}, holdWaitMs: 2_000 })
+    const ledger = new Ledger({ port, peers: null, onFailure: () => {}, holdWaitMs: 2_000 })
     const old = await holdOf(ledger, path, exactly(100))
     clock.nowMs = endMs
     await delay(60)
@@ -495,7 +496,7 @@ describe('a period that ends', () => {
   test('what was held counts on when this node left the period before the database', async () => {
     const { path, endMs, clock, port, engine } = await withClock(100)
     clock.nowMs = endMs - 20
-    const ledger = new Ledger({ port, hasPeers: false, onFailure: () => {}, holdWaitMs: 600 })
+    const ledger = new Ledger({ port, peers: null, onFailure: () => {}, holdWaitMs: 600 })
     const old = await holdOf(ledger, path, exactly(60))
     await delay(40)
     const second = holdOf(ledger, path, exactly(60))
@@ -526,7 +527,7 @@ describeOnBothEngines('the ledger of a node', engine => {
       storage = await engine.open()
       const run = async ([ofProject, ofKey]: readonly [number, number], all: readonly RandomCall[]) => {
         const { projectNumber, path } = await makeKey({ capNanos: ofProject }, { capNanos: ofKey })
-        const ledger = ledgerOver({ hasPeers: storage.hasPeers })
+        const ledger = ledgerOver({ peers: storage.hasPeers ? storage.ledger : null })
         const budgets = await path()
         const books = new Map(budgets.map(({ uid }) => [uid, 0]))
         const outcomes = await Promise.all(all.map(one => make(one, { ledger, budgets, books })))

@@ -98,7 +98,7 @@ async function startServer(folder: string, identity: Identity): Promise<ChildPro
     'listen_addresses=',
     `unix_socket_directories=${folder}`,
     'fsync=on',
-    'max_connections=60',
+    'max_connections=200',
     'shared_buffers=64MB',
     'logging_collector=off',
     'lc_messages=C',

@@ -13,9 +13,16 @@ import { ApiError } from '../src/domain/error.ts'
 import type { Project } from '../src/domain/project.ts'
 import type { UsageRecord } from '../src/domain/usage.ts'
 import { NO_USAGE } from '../src/domain/usage.ts'
-import type { EngineChoice } from '../src/storage/engine.ts'
+import { KeyRing } from '../src/secrets/master-key.ts'
+import { AuditChain, signFirstHead } from '../src/storage/audit-chain.ts'
+import { Committer } from '../src/storage/commit.ts'
+import type { Engine, EngineChoice } from '../src/storage/engine.ts'
 import { openEngine } from '../src/storage/engine.ts'
+import { Lease } from '../src/storage/lease.ts'
+import type { LedgerNode } from '../src/storage/ledger.ts'
 import { openStorage } from '../src/storage/open.ts'
+import { Recalls } from '../src/storage/recalls.ts'
+import { Vault } from '../src/storage/vault.ts'
 import type { Db } from '../src/storage/schema.ts'
 import type { OpenHold } from '../src/domain/ledger.ts'
 import type { BudgetDraft, KeyDraft, Storage } from '../src/storage/storage.ts'
@@ -208,6 +215,24 @@ export async function behind<Result>(place: Place, work: (db: Db) => Promise<Res
   } finally {
     await db.destroy()
   }
+}
+
+/** A node that lives from now on for `leaseMs`, without a process. */
+export async function nodeOn(engine: Engine, nodeId: string, leaseMs = 60_000): Promise<LedgerNode> {
+  const vault = new Vault(engine, new KeyRing(MASTER_KEYS))
+  const chain = new AuditChain(engine, await vault.signingKey(signFirstHead), null)
+  const lease = new Lease(
+    engine,
+    new Committer(
+      engine,
+      chain,
+      () => {},
+      () => {},
+    ),
+    { nodeId, leaseMs },
+  )
+  await engine.db.transaction().execute(async trx => lease.claim(trx, await engine.nowMs(trx)))
+  return { nodeId, lease, recalls: new Recalls(engine, nodeId, () => {}) }
 }
 
 /** The error a promise rejects with; a failure when it resolves. */

@@ -18,6 +18,7 @@ import {
   describeOnPostgres,
   freshFolder,
   keyDraft,
+  nodeOn,
   reasonOf,
   times,
   usageRecord,
@@ -294,7 +295,8 @@ describeOnBothEngines('the ledger', engine => {
     const made = await storage.budgets.create(budgetDraft({ period: 'day', capNanos: 100 }), auditEntry())
     const real = openEngine(place.engine)
     let nowMs = made.balance.periodEndMs ?? 0
-    const ledger = new Ledger({ ...real, nowMs: async () => nowMs }, 'another-node', DEFAULT_TIME_ZONE)
+    const node = await nodeOn(real, 'another-node')
+    const ledger = new Ledger({ ...real, nowMs: async () => nowMs }, node, DEFAULT_TIME_ZONE)
     try {
       nowMs -= 1
       const today = await ledger.take([exactly(made, 100)])

@@ -31,6 +31,14 @@ export interface Standing {
   readonly allotment: Allotment | null
 }
 
+/** What other nodes tell about rows, by id. */
+export interface Recalled {
+  /** They lack money of these: what is free should go back. */
+  readonly lacking: readonly number[]
+  /** Of these less is posted than this node may have been told. */
+  readonly lowered: readonly number[]
+}
+
 /** The answer to a take: whether all of it was granted, and where every row stands now. */
 export interface TakeAnswer {
   readonly taken: boolean

@@ -3,6 +3,7 @@ import { ApiError } from '../domain/error.ts'
 import type { OpenHold } from '../domain/ledger.ts'
 import type { QuotaAllocation } from '../domain/quota.ts'
 import { checkGrant } from './authorize.ts'
+import { unavailable } from './budget-errors.ts'
 import { BoundedAsk, boundsOf, clampRuleOf, defaultLimit, unpriced } from './bounds.ts'
 import type { Admission, Call, Gateway, Grant, Hold, KeyEntry } from './call.ts'
 import { usableEntry } from './identify.ts'
@@ -130,6 +131,7 @@ async function holdMoney(priced: Priced, call: Call, io: Ports): Promise<Admissi
     if (call.response.destroyed)
       throw new ApiError('CLIENT_GONE', 'The client left before its call was let in.')
     await io.journal.append(openHold(grant, call, money))
+    if (!io.ledger.isSpendable(money)) throw unavailable('the lease of this node has run out')
     // What changed while the call waited counts for it: nothing else looks after it before it is open.
     if (!io.keys.isCurrent(caller.version)) now = await renewed(grant, call, io)
     if (isSamePath(now.caller.entry.budgets, budgets))

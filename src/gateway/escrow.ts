@@ -1,5 +1,5 @@
 /** What goes between the ledger in memory and the durable one, in an order in which both stay true (MONEY.md rules 5 to 8). */
-import type { Take, TakeAnswer } from '../domain/ledger.ts'
+import type { Recalled, Take, TakeAnswer } from '../domain/ledger.ts'
 
 interface Give {
   readonly allotmentId: string
@@ -11,6 +11,18 @@ export interface LedgerPort {
   take(takes: readonly Take[]): Promise<TakeAnswer>
   give(gives: readonly Give[]): Promise<void>
   close(allotmentIds: readonly string[]): Promise<void>
+}
+
+/** The other nodes (MONEY.md rules 8 and 9). */
+export interface Peers {
+  /** Asks them for what is free of their shares of the rows. */
+  recall(rowIds: readonly number[]): Promise<void>
+  /** They ask for what is free of this node's, or tell that rows stand otherwise than it was told. */
+  onRecall(listener: (recalled: Recalled) => void): void
+  /** They took this node for lost: what it has counts as spent. Told before anything new is granted to it. */
+  onLost(listener: () => void): void
+  /** performance.now() until which they do not, and money may be held. */
+  leasedUntilMs(): number
 }
 
 /** Money on its way back: of allotments that stay open, and whole ones. */

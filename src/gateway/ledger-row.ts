@@ -23,6 +23,12 @@ export class Row {
   renewedMs = -Infinity
   /** What the ledger had left for anybody when it was asked last, and performance.now() of its answer. */
   restNanos = 0
+  /** What other nodes had of the row then, and had not settled. */
+  peersNanos = 0
+  /** Others took this node for lost while it had this share: nothing more is held on it. */
+  isLost = false
+  /** performance.now() since when less may be posted than what was told last; -Infinity: that is not so. */
+  staleMs = -Infinity
   learnedMs = -Infinity
   /** performance.now() of the last hold. */
   usedMs = performance.now()
@@ -39,6 +45,12 @@ export class Row {
 
   get free(): number {
     return this.granted - this.settled - this.held
+  }
+
+  /** Whether this is the row, and its share, of a standing: one that was lost is another than the one after it. */
+  isOf({ rowId, allotment }: Standing): boolean {
+    if (rowId !== this.rowId || this.isLost) return false
+    return this.allotmentId === null || allotment === null || allotment.id === this.allotmentId
   }
 
   /** At least so much is posted, by all nodes. */
@@ -67,9 +79,14 @@ export class Row {
       // An overrun freezes this node before the database.
       this.isFrozen ||= isFrozen
     }
+    const { grantedNanos = 0, settledNanos = 0 } = allotment ?? {}
     this.restNanos = Math.max(0, capNanos - postedNanos - allottedNanos)
+    this.peersNanos = allottedNanos - (grantedNanos - settledNanos)
+    const elsewhere = postedNanos - settledNanos
+    // Less is posted only where a node that was lost has come back. Answers to questions of one time come in any order.
+    this.elsewhere = askedMs > this.learnedMs ? elsewhere : Math.max(this.elsewhere, elsewhere)
     this.learnedMs = performance.now()
-    this.elsewhere = Math.max(this.elsewhere, postedNanos - (allotment?.settledNanos ?? 0))
+    if (askedMs > this.staleMs) this.staleMs = -Infinity
     if (allotment === null) return
     // Answers of two takes may come in the other order.
     this.granted = Math.max(this.allotmentId === allotment.id ? this.granted : 0, allotment.grantedNanos)
@@ -98,15 +115,26 @@ export function lacking({ rows }: HeldMoney, nanos: number): Take[] {
 }
 
 /**
- * How much is taken at a time (rule 7): what was held in some seconds, some such calls, or a part of what is left. Not all
- * there is, though nobody else may draw on it: what is taken counts as spent when the machine is lost (rule 21).
+ * How much is taken at a time (rule 7): what was held in some seconds, or some such calls; a part of what is left where
+ * nobody else draws on it. What is taken counts as spent when the machine is lost (rule 21), so even then it is not all.
  */
 const SHARE_SECONDS = 2
 const SHARE_CALLS = 8
 const SHARE_OF_REST = 16
+/** Near the cap other nodes find something left as well. */
+const SHARE_OF_REST_BESIDE_PEERS = 4
 
 /** How much to ask for beside what a call lacks, in whole nano-dollars. */
 export function shareOf(row: Row | undefined, ask: Ask): number {
-  const ofRest = Math.floor((row?.restNanos ?? 0) / SHARE_OF_REST)
-  return Math.max(ask.worstNanos * SHARE_CALLS, (row?.spent ?? 0) * SHARE_SECONDS, ofRest)
+  return Math.max(recentSpend(row, ask), Math.floor((row?.restNanos ?? 0) / SHARE_OF_REST))
+}
+
+/** The same where other nodes draw on the row: nothing in advance but for recent spend, and for all who wait here. */
+export function shareBesidePeers(row: Row | undefined, ask: Ask, waitingNanos: number): number {
+  const share = Math.max(recentSpend(row, ask), waitingNanos)
+  return row === undefined ? share : Math.min(share, Math.floor(row.restNanos / SHARE_OF_REST_BESIDE_PEERS))
+}
+
+function recentSpend(row: Row | undefined, { worstNanos }: Ask): number {
+  return Math.max(worstNanos * SHARE_CALLS, (row?.spent ?? 0) * SHARE_SECONDS)
 }

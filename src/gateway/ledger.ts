@@ -5,17 +5,18 @@
  */
 import { type Budget, CAP_NANOS_MAX } from '../domain/budget.ts'
 import { ApiError } from '../domain/error.ts'
-import type { Charge, Standing, Take, TakeAnswer } from '../domain/ledger.ts'
+import type { Charge, Take, TakeAnswer } from '../domain/ledger.ts'
 import type { Ask, ClampedHold } from './ask.ts'
 import { exhausted, frozen, spendHeld, unavailable } from './budget-errors.ts'
-import { Escrow, type LedgerPort, type Returns } from './escrow.ts'
-import { Row, holdOn, lacking, shareOf } from './ledger-row.ts'
+import { Escrow, type LedgerPort, type Peers } from './escrow.ts'
+import { type Row, holdOn, lacking, shareBesidePeers, shareOf } from './ledger-row.ts'
+import { IDLE_MS, Shares } from './shares.ts'
 import { Line, type Waiter } from './waiting-line.ts'
 
 export interface LedgerOptions {
   readonly port: LedgerPort
-  /** Whether other nodes draw on the same budgets: then only some seconds of spend are taken at a time. */
-  readonly hasPeers: boolean
+  /** Other nodes that draw on the same budgets; null: there are none. */
+  readonly peers: Peers | null
   /** Told of failures that no caller waits for. */
   readonly onFailure: (error: unknown) => void
   /** Longest wait for other calls to settle (rule 15); five seconds unless told. */
@@ -37,9 +38,6 @@ const WAITERS_MAX = 256
 const ASK_EVERY_MS = 250
 /** An answer that takes longer is an outage (rule 22). */
 const ANSWER_SLOW_MS = 2_000
-const TIDY_EVERY_MS = 1_000
-/** With more budgets than this idle money stays longer: taking it again for the next call of each would cost more. */
-const IDLE_ROWS_A_SECOND = 64
 
 /** A call that comes now: after all who wait. */
 const COMES_NOW = Infinity
@@ -48,26 +46,27 @@ const GIVES_UP = -Infinity
 
 export class Ledger {
   readonly #escrow: Escrow
-  readonly #hasPeers: boolean
+  readonly #peers: Peers | null
   readonly #onFailure: (error: unknown) => void
   readonly #holdWaitMs: number
-  readonly #rows = new Map<string, Row>()
-  /** Rows of periods that are over, until nothing is held on them. */
-  readonly #old = new Set<Row>()
+  readonly #shares = new Shares()
   readonly #lines = new Map<string, Line>()
   #waited = 0
-  /** The database's clock less performance.now(). */
-  #clockMs = Date.now() - performance.now()
   #ticks = 0
   readonly #timer: NodeJS.Timeout
 
-  constructor({ port, hasPeers, onFailure, holdWaitMs = HOLD_WAIT_MS }: LedgerOptions) {
+  constructor({ port, peers, onFailure, holdWaitMs = HOLD_WAIT_MS }: LedgerOptions) {
     this.#escrow = new Escrow(port)
-    this.#hasPeers = hasPeers
+    this.#peers = peers
     this.#onFailure = onFailure
     this.#holdWaitMs = holdWaitMs
     this.#timer = setInterval(() => this.#tick(), ASK_EVERY_MS)
     this.#timer.unref()
+    peers?.onRecall(({ lacking, lowered }) => {
+      this.#shares.doubt(lowered)
+      void this.#giveBack(() => this.#shares.of(lacking))
+    })
+    peers?.onLost(() => this.#shares.lose())
   }
 
   /**
@@ -79,6 +78,14 @@ export class Ledger {
   hold(path: readonly Budget[], ask: Ask): HeldMoney | Promise<HeldMoney> {
     const found = this.#tryHold(path, ask, COMES_NOW)
     return found instanceof Blocked ? this.#wait(path, ask, found) : found
+  }
+
+  /**
+   * Whether a call may still be sent on a hold. Not when this node stood still since, for so long that others may have taken
+   * it for lost.
+   */
+  isSpendable({ rows }: HeldMoney): boolean {
+    return this.#isLeased() && !rows.some(row => row.isLost)
   }
 
   /** The call of this ask is not waited for any more: if it still waits for money, it is refused. */
@@ -126,20 +133,24 @@ export class Ledger {
   /** Gives everything back that is not held. A failure is told, not thrown: the next start finds what is left. */
   async close(): Promise<void> {
     clearInterval(this.#timer)
-    await this.#giveBack(() => [...this.#rows.values(), ...this.#old])
+    await this.#giveBack(() => this.#shares.all())
   }
 
   /** The hold, or the first budget that stands in its way. Whoever waits and came before `turn` goes first. */
   #tryHold(path: readonly Budget[], ask: Ask, turn: number): HeldMoney | Blocked {
+    if (!this.#isLeased()) throw unavailable('the lease of this node has run out')
     const rows: Row[] = []
     let room = Infinity
     for (const budget of path) {
-      const row = this.#rowOf(budget)
+      const row = this.#shares.current(budget.uid)
       if (row === undefined) return new Blocked(budget)
       // Who has waited brings the budget of when it came.
       const isChanged = turn === COMES_NOW && row.budgetEtag !== budget.etag && this.#renew(row, budget)
       if (row.isFrozen) throw frozen(budget)
-      if (row.posted + ask.floorNanos > row.capNanos) throw exhausted(budget, row)
+      if (row.posted + ask.floorNanos > row.capNanos) {
+        if (row.staleMs > -Infinity) return new Blocked(budget)
+        throw exhausted(budget, row)
+      }
       if (isChanged || this.#lines.get(budget.uid)?.isBefore(turn) === true) return new Blocked(budget)
       room = Math.min(room, row.room)
       rows.push(row)
@@ -171,7 +182,11 @@ export class Ledger {
   /** Whether the ledger has, or may have by now, what a call lacks on a row. */
   #mayGetMore(row: Row, ask: Ask, nowMs: number): boolean {
     if (row.free >= ask.worstNanos) return false
-    return row.restNanos > 0 || (this.#hasPeers && nowMs - row.learnedMs >= ASK_EVERY_MS)
+    return row.restNanos > 0 || (this.#peers !== null && nowMs - row.learnedMs >= ASK_EVERY_MS)
+  }
+
+  #isLeased(): boolean {
+    return this.#peers === null || performance.now() < this.#peers.leasedUntilMs()
   }
 
   /** Whether the budget was changed: then what is free of it goes back, so that its new cap counts everywhere at once. */
@@ -180,15 +195,6 @@ export class Ledger {
     row.renew(budget)
     if (isChanged) void this.#giveBack(() => [row])
     return isChanged
-  }
-
-  #rowOf(budget: Budget): Row | undefined {
-    const row = this.#rows.get(budget.uid)
-    if (row === undefined || row.periodEndMs === null) return row
-    if (performance.now() + this.#clockMs < row.periodEndMs) return row
-    this.#rows.delete(budget.uid)
-    this.#old.add(row)
-    return undefined
   }
 
   #wait(path: readonly Budget[], ask: Ask, blocked: Blocked): HeldMoney | Promise<HeldMoney> {
@@ -287,8 +293,19 @@ export class Ledger {
     this.#serveLine(line)
     // What was taken was for the first of them.
     if (isTaken) this.#refill(line)
+    else this.#recall(line)
     if (!line.asking)
       for (const waiting of line.waiters.slice(WAITERS_MAX)) this.#refuse(waiting, spendHeld(line.budget))
+  }
+
+  /** Asks the other nodes for what they have of the path of the first who waits. */
+  #recall({ waiters: [waiter] }: Line): void {
+    if (this.#peers === null || waiter === undefined) return
+    const rowIds = waiter.path.flatMap(({ uid }) => {
+      const row = this.#shares.get(uid)
+      return row !== undefined && row.free < waiter.ask.worstNanos && row.peersNanos > 0 ? row.rowId : []
+    })
+    if (rowIds.length > 0) void this.#peers.recall(rowIds).catch(this.#onFailure)
   }
 
   /** Whether anything was granted. */
@@ -297,44 +314,37 @@ export class Ledger {
     if (await this.#escrow.take(() => (takes = this.#takesFor(waiter)), this.#learnAll)) return true
     // What would only be more than the least, where there is no more, must not keep the others from getting theirs.
     const possible = ({ budgetUid, minNanos }: Take): boolean =>
-      minNanos > 0 || (this.#rows.get(budgetUid)?.restNanos ?? 0) > 0
+      minNanos > 0 || (this.#shares.get(budgetUid)?.restNanos ?? 0) > 0
     if (takes.every(possible)) return false
     return await this.#escrow.take(() => this.#takesFor(waiter).filter(possible), this.#learnAll)
   }
 
-  #takesFor({ path, ask }: Waiter): Take[] {
+  #takesFor(waiter: Waiter): Take[] {
+    const { path, ask } = waiter
     const takes: Take[] = []
     for (const budget of path) {
-      const row = this.#rows.get(budget.uid)
+      const row = this.#shares.get(budget.uid)
       const free = row?.free ?? 0
       if (row !== undefined && free >= ask.worstNanos) continue
       takes.push({
         budgetUid: budget.uid,
         minNanos: Math.max(0, ask.floorNanos - free),
-        wantNanos: Math.min(CAP_NANOS_MAX, Math.max(ask.worstNanos - free, shareOf(row, ask))),
+        wantNanos: Math.min(CAP_NANOS_MAX, Math.max(ask.worstNanos - free, this.#shareOf(budget, waiter))),
       })
     }
     return takes
   }
 
-  readonly #learnAll = (answer: TakeAnswer, takes: readonly Take[], askedMs: number): void => {
-    this.#clockMs = answer.nowMs - askedMs
-    for (const standing of answer.standings) this.#learn(standing, askedMs)
-    const known = new Set(answer.standings.map(({ budgetUid }) => budgetUid))
-    for (const { budgetUid } of takes) if (!known.has(budgetUid)) this.#forget(budgetUid)
+  #shareOf({ uid }: Budget, { ask, line }: Waiter): number {
+    const row = this.#shares.get(uid)
+    if (this.#peers === null) return shareOf(row, ask)
+    return shareBesidePeers(row, ask, line.worstOn(uid))
   }
 
-  #learn(standing: Standing, askedMs: number): void {
-    let row = this.#rows.get(standing.budgetUid)
-    if (row === undefined || row.rowId !== standing.rowId) {
-      if (row !== undefined) this.#old.add(row)
-      // A row that was left too early, by this node's clock, still has its holds.
-      const left = [...this.#old].find(({ rowId }) => rowId === standing.rowId)
-      if (left !== undefined) this.#old.delete(left)
-      row = left ?? new Row(standing)
-      this.#rows.set(standing.budgetUid, row)
-    }
-    row.learn(standing, askedMs)
+  readonly #learnAll = (answer: TakeAnswer, takes: readonly Take[], askedMs: number): void => {
+    this.#shares.learn(answer, askedMs)
+    const known = new Set(answer.standings.map(({ budgetUid }) => budgetUid))
+    for (const { budgetUid } of takes) if (!known.has(budgetUid)) this.#forget(budgetUid)
   }
 
   /** A budget that was deleted binds nobody, also of those who wait. */
@@ -349,43 +359,11 @@ export class Ledger {
       this.#serveLine(line)
       this.#refill(line)
     }
-    if (++this.#ticks % (TIDY_EVERY_MS / ASK_EVERY_MS) === 0) void this.#giveBack(() => this.#idleRows())
-  }
-
-  /** What was not used for a second (rule 7), and the shares of periods that are over. */
-  #idleRows(): Row[] {
-    const idleMs = TIDY_EVERY_MS * Math.max(1, this.#rows.size / IDLE_ROWS_A_SECOND)
-    const idleSinceMs = performance.now() - idleMs
-    const idle: Row[] = []
-    for (const row of this.#rows.values()) {
-      row.spent = Math.floor(row.spent / 2)
-      if (row.held === 0 && row.usedMs < idleSinceMs) idle.push(row)
-    }
-    for (const row of this.#old) if (row.held === 0) idle.push(row)
-    return idle
+    if (++this.#ticks % (IDLE_MS / ASK_EVERY_MS) === 0) void this.#giveBack(() => this.#shares.idle())
   }
 
   #giveBack(pick: () => readonly Row[]): Promise<void> {
-    return this.#escrow.giveBack(() => this.#returnsOf(pick())).catch(this.#onFailure)
-  }
-
-  /** Ends shares of which nothing is held, and gives back what is free of the others. */
-  #returnsOf(rows: readonly Row[]): Returns {
-    const closing: string[] = []
-    const gives: { allotmentId: string; nanos: number }[] = []
-    for (const row of rows) {
-      const { allotmentId, free } = row
-      if (row.held === 0) {
-        const isCurrent = this.#rows.get(row.budgetUid) === row
-        if (isCurrent) this.#rows.delete(row.budgetUid)
-        if ((this.#old.delete(row) || isCurrent) && allotmentId !== null) closing.push(allotmentId)
-      } else if (free > 0 && allotmentId !== null) {
-        row.granted -= free
-        row.restNanos += free
-        gives.push({ allotmentId, nanos: free })
-      }
-    }
-    return { gives, closing }
+    return this.#escrow.giveBack(() => this.#shares.returnsOf(pick())).catch(this.#onFailure)
   }
 }
 

@@ -34,6 +34,14 @@ export class Line {
     return first !== undefined && first.number < number
   }
 
+  /** What all who wait here would hold of a budget. */
+  worstOn(budgetUid: string): number {
+    let nanos = 0
+    for (const { path, ask } of this.waiters)
+      if (path.some(({ uid }) => uid === budgetUid)) nanos += ask.worstNanos
+    return nanos
+  }
+
   add(waiter: Waiter): void {
     let place = this.waiters.length
     while (place > 0 && (this.waiters[place - 1]?.number ?? 0) > waiter.number) place--

@@ -1,4 +1,5 @@
 /** The rows of budgets by period: made when they are first needed, never removed, never moved to another period. */
+import type { RawBuilder } from 'kysely'
 import { sql } from 'kysely'
 import type { BudgetPeriod, BudgetStatus } from '../domain/budget.ts'
 import { periodWindow } from '../domain/period.ts'
@@ -54,14 +55,16 @@ export function selectWithCurrentRow(db: Db, timeZone: string, nowMs: number) {
     )
     .selectAll('budget')
     .select(['p.id as row_id', 'p.posted', 'p.allotted', 'p.overrun'])
-    .select(
-      sql<number>`(select cast(coalesce(sum(settled), 0) as bigint) from allotment where row_id = p.id)`.as(
-        'settled',
-      ),
-    )
+    .select(settledIn('p.id').as('settled'))
     .where('budget.delete_time', 'is', null)
     .orderBy('budget.create_time')
     .orderBy('budget.uid')
+}
+
+/** What open allotments on a row have settled: that of lost ones is posted already. */
+export function settledIn(rowId: string): RawBuilder<number> {
+  return sql<number>`(select cast(coalesce(sum(settled), 0) as bigint) from allotment
+    where row_id = ${sql.ref(rowId)} and lost_time is null)`
 }
 
 /** The status a row of `selectWithCurrentRow` stands for. */

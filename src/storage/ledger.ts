@@ -1,16 +1,18 @@
 /**
- * The escrow (MONEY.md rules 5 to 8): allotments are granted, given back and closed. Locks are taken in the order budget,
- * rows, allotments, the latter two by row id: transactions wait for each other but never deadlock.
+ * The escrow (MONEY.md rules 5 to 8): allotments are granted, given back and closed. Locks are taken in the order node,
+ * budget, rows, allotments, the latter two by row id: transactions wait for each other but never deadlock.
  */
 import { sql } from 'kysely'
 import type { BudgetPeriod } from '../domain/budget.ts'
 import { ApiError } from '../domain/error.ts'
 import { periodWindow } from '../domain/period.ts'
-import { ensureRow } from './budget-period.ts'
+import { ensureRow, settledIn } from './budget-period.ts'
 import type { Engine } from './engine.ts'
+import type { Lease } from './lease.ts'
+import type { Recalls } from './recalls.ts'
 import type { Db } from './schema.ts'
 import type { Standing, Take, TakeAnswer } from '../domain/ledger.ts'
-import type { LedgerStore, Verification } from './storage.ts'
+import type { LedgerRemote, Verification } from './storage.ts'
 import { verifyLedger } from './verify.ts'
 
 /** How often the rest of a cap is tried for while other nodes take from it too. */
@@ -32,18 +34,29 @@ interface Grant {
 /** Ends the transaction of a take that does not fit. */
 class NotTaken extends Error {}
 
-export class Ledger implements LedgerStore {
+/** The node that the ledger is asked for. */
+export interface LedgerNode {
+  readonly nodeId: string
+  readonly lease: Lease
+  readonly recalls: Recalls
+}
+
+export class Ledger implements LedgerRemote {
   readonly #engine: Engine
   readonly #nodeId: string
+  readonly #lease: Lease
+  readonly #recalls: Recalls
   readonly #timeZone: string
   /** What never changes of a budget. */
   readonly #periods = new Map<string, BudgetPeriod>()
   /** The rows asked for last, by budget; a row stays what it is, so only its period has to be compared. */
   readonly #rows = new Map<string, CurrentRow>()
 
-  constructor(engine: Engine, nodeId: string, timeZone: string) {
+  constructor(engine: Engine, { nodeId, lease, recalls }: LedgerNode, timeZone: string) {
     this.#engine = engine
     this.#nodeId = nodeId
+    this.#lease = lease
+    this.#recalls = recalls
     this.#timeZone = timeZone
   }
 
@@ -62,6 +75,7 @@ export class Ledger implements LedgerStore {
     if (isComplete) {
       try {
         const standings = await db.transaction().execute(async trx => {
+          await this.#lease.hold(trx)
           const grants: Grant[] = []
           for (const row of rows) grants.push({ rowId: row.rowId, nanos: await grantUpTo(trx, row) })
           for (const grant of grants) await this.#allot(trx, grant, nowMs)
@@ -78,6 +92,7 @@ export class Ledger implements LedgerStore {
   async give(gives: readonly { readonly allotmentId: string; readonly nanos: number }[]): Promise<void> {
     for (const { nanos } of gives) requireAmounts(nanos)
     await this.#engine.db.transaction().execute(async trx => {
+      await this.#lease.hold(trx)
       const rowIds = await this.#rowsOf(
         trx,
         gives.map(({ allotmentId }) => allotmentId),
@@ -98,6 +113,7 @@ export class Ledger implements LedgerStore {
           .set(row => ({ granted: row('granted', '-', nanos) }))
           .where('id', '=', allotmentId)
           .where('node_id', '=', this.#nodeId)
+          .where('lost_time', 'is', null)
           .where(row => row(row('granted', '-', nanos), '>=', row.ref('settled')))
           .executeTakeFirst()
         if (numUpdatedRows === 0n) throw notToGive(allotmentId, nanos)
@@ -105,9 +121,13 @@ export class Ledger implements LedgerStore {
     })
   }
 
-  /** An allotment that is not there was closed before: the answer may have been lost. */
+  /**
+   * An allotment that is not there was closed before: the answer may have been lost. What a lost one did not settle is no
+   * estimate any more: this node knows.
+   */
   async close(allotmentIds: readonly string[]): Promise<void> {
     if (allotmentIds.length === 0) return
+    const lowered: number[] = []
     await this.#engine.db.transaction().execute(async trx => {
       const rowIds = await this.#rowsOf(trx, allotmentIds)
       const inOrder = [...rowIds].sort(([, left], [, right]) => left - right)
@@ -116,19 +136,28 @@ export class Ledger implements LedgerStore {
         const closed = await trx
           .deleteFrom('allotment')
           .where('id', '=', id)
-          .returning(['granted', 'settled'])
+          .returning(['granted', 'settled', 'lost_time'])
           .executeTakeFirst()
         if (closed === undefined) continue
+        const { granted, settled, lost_time: lostTime } = closed
+        if (lostTime !== null) lowered.push(rowId)
         await trx
           .updateTable('budget_period')
-          .set(row => ({
-            posted: row('posted', '+', closed.settled),
-            allotted: row('allotted', '-', closed.granted),
-          }))
+          .set(row =>
+            lostTime === null
+              ? { posted: row('posted', '+', settled), allotted: row('allotted', '-', granted) }
+              : { posted: row('posted', '-', granted - settled) },
+          )
           .where('id', '=', rowId)
           .execute()
       }
     })
+    // Others may still refuse for what is posted no more.
+    await this.#recalls.mark('lowered', lowered)
+  }
+
+  async recall(rowIds: readonly number[]): Promise<void> {
+    await this.#recalls.mark('lacking', rowIds)
   }
 
   async verify(): Promise<Verification> {
@@ -171,11 +200,12 @@ export class Ledger implements LedgerStore {
         granted: nanos,
         settled: 0,
         open_time: nowMs,
-        expire_time: null,
+        lost_time: null,
       })
       .onConflict(conflict =>
         conflict
           .columns(['row_id', 'node_id'])
+          .where('lost_time', 'is', null)
           .doUpdateSet(row => ({ granted: row('allotment.granted', '+', nanos) })),
       )
       .execute()
@@ -188,15 +218,14 @@ export class Ledger implements LedgerStore {
       .selectFrom('budget_period as p')
       .innerJoin('budget', 'budget.uid', 'p.budget_uid')
       .leftJoin('allotment as own', join =>
-        join.onRef('own.row_id', '=', 'p.id').on('own.node_id', '=', this.#nodeId),
+        join
+          .onRef('own.row_id', '=', 'p.id')
+          .on('own.node_id', '=', this.#nodeId)
+          .on('own.lost_time', 'is', null),
       )
       .select(['p.id', 'p.posted', 'p.allotted', 'budget.uid', 'budget.cap', 'budget.frozen_time'])
       .select(['own.id as allotment_id', 'own.granted', 'own.settled as own_settled'])
-      .select(
-        sql<number>`(select cast(coalesce(sum(settled), 0) as bigint) from allotment where row_id = p.id)`.as(
-          'settled',
-        ),
-      )
+      .select(settledIn('p.id').as('settled'))
       .where(
         'p.id',
         'in',
@@ -225,7 +254,7 @@ export class Ledger implements LedgerStore {
     })
   }
 
-  /** The rows of this node's allotments by their ids, as far as they are open. */
+  /** The rows of this node's allotments by their ids, as far as they are not closed. */
   async #rowsOf(trx: Db, allotmentIds: readonly string[]): Promise<ReadonlyMap<string, number>> {
     if (allotmentIds.length === 0) return new Map()
     const rows = await trx

@@ -6,6 +6,7 @@ import { sql } from 'kysely'
 import { ApiError } from '../domain/error.ts'
 import { init } from './migrations/0001-init.ts'
 import { money } from './migrations/0002-money.ts'
+import { leases } from './migrations/0003-leases.ts'
 import { quota } from './migrations/0004-quota.ts'
 import { prices } from './migrations/0005-prices.ts'
 import { nodes } from './migrations/0006-nodes.ts'
@@ -19,6 +20,7 @@ import type { Database } from './schema.ts'
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-init': init,
   '0002-money': money,
+  '0003-leases': leases,
   '0004-quota': quota,
   '0005-prices': prices,
   '0006-nodes': nodes,

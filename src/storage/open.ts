@@ -1,12 +1,14 @@
 /** Opens the storage: starts its thread and hands out the interface whose calls run there. */
 import { Worker } from 'node:worker_threads'
 import { ApiError } from '../domain/error.ts'
+import type { Recalled } from '../domain/ledger.ts'
 import { DEFAULT_TIME_ZONE } from '../domain/period.ts'
 import { AppendQueue } from './append-queue.ts'
 import type { EngineChoice } from './engine.ts'
 import { Journal } from './journal.ts'
+import { LEASE_MS } from './lease.ts'
 import { RemoteCaller, decodeError } from './remote.ts'
-import type { BudgetStore, Change, KeyStore, LedgerStore, Storage, UsageStore } from './storage.ts'
+import type { BudgetStore, Change, KeyStore, LedgerRemote, Storage, UsageStore } from './storage.ts'
 import type {
   StorageEvent,
   StorageObjects,
@@ -17,6 +19,11 @@ import type {
 
 /** How often other processes' changes are looked for. */
 const POLL_EVERY_MS = 250
+/** How often the lease is renewed, and when again after that failed. */
+const RENEW_EVERY_MS = LEASE_MS / 5
+const RENEW_AGAIN_MS = 250
+/** A node stops spending so long before others may take it for lost (MONEY.md rule 9). */
+const LEASE_MARGIN_MS = 1_000
 /** How long closing waits for the thread before it is ended by force. */
 const CLOSE_TIMEOUT_MS = 5_000
 /** How long whoever appends a record waits for it: as long as a finished reply may (MONEY.md rule 22). */
@@ -52,7 +59,10 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   const { masterKeys = null, keyDir = dataDir, auditFile = null } = options
   let skewMs = 0
   let isPushed = false
+  const openedMs = performance.now()
   const listeners = new Set<(change: Change) => void>()
+  const recallListeners = new Set<(recalled: Recalled) => void>()
+  const lost = new Set<() => void>()
   const opened = Promise.withResolvers<{ readonly hasPeers: boolean }>()
   const worker = new Worker(new URL('./worker.ts', import.meta.url), {
     workerData: {
@@ -63,6 +73,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       keyDir,
       auditFile,
       redisUrl,
+      leaseMs: LEASE_MS,
     } satisfies StorageThreadOptions,
     name: 'storage',
   })
@@ -77,6 +88,12 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
         break
       case 'clock':
         skewMs = event.skewMs
+        break
+      case 'recall':
+        for (const listener of recallListeners) listener(event.recalled)
+        break
+      case 'lost':
+        for (const listener of lost) listener()
         break
       case 'jobFailed':
         onFailure(decodeError(event.error))
@@ -102,10 +119,12 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   }
   const store = caller.object('store')
   const polling = hasPeers ? pollForChanges(store, onFailure) : null
+  const leasing = hasPeers ? keepLease(store, { openedMs, onFailure }) : null
   const usage = caller.object('usage')
   const queue = new AppendQueue((number, message) => usage.append(number, message), journal, APPEND_WAIT_MS)
   const close = async (): Promise<void> => {
     polling?.stop()
+    leasing?.stop()
     await queue.settled()
     queue.close()
     journal.close()
@@ -133,7 +152,12 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     budgets: budgetsAfterAppends(caller.object('budgets'), queue),
     quotas: caller.object('quotas'),
     tiers: caller.object('tiers'),
-    ledger: ledgerAfterAppends(caller.object('ledger'), queue),
+    ledger: {
+      ...ledgerAfterAppends(caller.object('ledger'), queue),
+      onRecall: listener => void recallListeners.add(listener),
+      onLost: listener => void lost.add(listener),
+      leasedUntilMs: () => leasing?.untilMs() ?? Infinity,
+    },
     journal,
     prices: caller.object('prices'),
     audit: caller.object('audit'),
@@ -200,7 +224,7 @@ function budgetsAfterAppends(budgets: BudgetStore, queue: AppendQueue): BudgetSt
 }
 
 /** An allotment that is closed settles nothing more, so what was charged to it has to arrive first. */
-function ledgerAfterAppends(ledger: LedgerStore, queue: AppendQueue): LedgerStore {
+function ledgerAfterAppends(ledger: LedgerRemote, queue: AppendQueue): LedgerRemote {
   return {
     take: takes => ledger.take(takes),
     give: gives => ledger.give(gives),
@@ -215,6 +239,7 @@ function ledgerAfterAppends(ledger: LedgerStore, queue: AppendQueue): LedgerStor
       await ledger.close(allotmentIds)
       for (const id of allotmentIds) queue.forget(id)
     },
+    recall: rowIds => ledger.recall(rowIds),
     verify: () => ledger.verify(),
   }
 }
@@ -251,6 +276,54 @@ function pollForChanges(store: StoreRemote, onFailure: (error: ApiError) => void
   schedule()
   return {
     freshAsOfMs: () => freshAsOfMs,
+    stop: () => {
+      stopped = true
+      clearTimeout(timer)
+    },
+  }
+}
+
+interface Leasing {
+  untilMs(): number
+  stop(): void
+}
+
+/**
+ * Renews the lease on time and looks after nodes that did not. How long it lasts is counted on this thread's monotonic
+ * clock, from before the question: the database counts from later on, whatever stood still in between.
+ */
+function keepLease(
+  store: StoreRemote,
+  { openedMs, onFailure }: { readonly openedMs: number; readonly onFailure: (error: ApiError) => void },
+): Leasing {
+  const lengthMs = LEASE_MS - LEASE_MARGIN_MS
+  let untilMs = openedMs + lengthMs
+  let stopped = false
+  let failing = false
+  let timer: NodeJS.Timeout
+  const tell = (error: unknown): void => {
+    if (!stopped && !failing) onFailure(error as ApiError)
+    failing = true
+  }
+  const renew = async (): Promise<void> => {
+    const askedMs = performance.now()
+    try {
+      await store.renewLease()
+    } catch (error) {
+      tell(error)
+      schedule(RENEW_AGAIN_MS)
+      return
+    }
+    untilMs = askedMs + lengthMs
+    schedule(RENEW_EVERY_MS)
+    await store.resolveLost().then(() => (failing = false), tell)
+  }
+  const schedule = (afterMs: number): void => {
+    if (!stopped) timer = setTimeout(() => void renew(), afterMs)
+  }
+  schedule(0)
+  return {
+    untilMs: () => untilMs,
     stop: () => {
       stopped = true
       clearTimeout(timer)

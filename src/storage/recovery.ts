@@ -1,6 +1,7 @@
 /**
  * After a crash, before anything is served: what an earlier run of this node had under way is posted, and its allotments
- * are folded into their rows (MONEY.md rule 21). One transaction, which finds nothing left to do when it runs again.
+ * are folded into their rows (MONEY.md rule 21), also where others have taken it for lost: then the journal takes the place
+ * of their estimate. One transaction, which finds nothing left to do when it runs again.
  */
 import { closeSync, fsyncSync, openSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,6 +14,7 @@ import type { Committer } from './commit.ts'
 import type { Engine, JsonColumn } from './engine.ts'
 import type { JournalContents } from './journal-segment.ts'
 import { journalFolder, readJournal, segmentName } from './journal-segment.ts'
+import type { Lease } from './lease.ts'
 import { lockRow } from './ledger.ts'
 import { budgetsOfRows, postOverruns } from './overrun.ts'
 import { BlockClock, encodeRecord } from './record-row.ts'
@@ -27,26 +29,30 @@ const ATTEMPTS_MAX = 5
 interface Node {
   readonly engine: Engine
   readonly nodeId: string
+  readonly lease: Lease
   readonly committer: Committer
 }
 
-/** Posts what earlier runs left in the folder and in the database, then removes the segments. */
-export async function recover(node: Node, dataDir: string): Promise<void> {
+/**
+ * Begins a lease, posts what earlier runs left in the folder and in the database, then removes the segments. Gives the rows
+ * of which less is posted than before.
+ */
+export async function recover(node: Node, dataDir: string): Promise<readonly number[]> {
   const journal = readJournal(dataDir)
   const records = recordsOf(journal)
-  if (records.length > 0 || (await hasAllotments(node))) {
-    const blocks = byBlock(records)
-    for (const block of blocks.keys()) await ensureBlock(node.engine, block, node.nodeId)
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        await post(node, blocks, journal.isWhole)
-        break
-      } catch (error) {
-        if (attempt === ATTEMPTS_MAX || node.engine.failureOf(error) !== 'unique') throw error
-      }
+  const blocks = byBlock(records)
+  for (const block of blocks.keys()) await ensureBlock(node.engine, block, node.nodeId)
+  let lowered: readonly number[]
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      lowered = await post(node, blocks, journal.isWhole)
+      break
+    } catch (error) {
+      if (attempt === ATTEMPTS_MAX || node.engine.failureOf(error) !== 'unique') throw error
     }
   }
   removeSegments(journalFolder(dataDir), journal.segments)
+  return lowered
 }
 
 /** For good: one that came back when the machine goes down would speak for a run that it knows nothing of. */
@@ -58,9 +64,8 @@ function removeSegments(path: string, segments: readonly number[]): void {
   closeSync(folder)
 }
 
-async function hasAllotments({ engine, nodeId }: Node): Promise<boolean> {
-  const { db } = engine
-  const row = await db
+async function hasAllotments(trx: Db, nodeId: string): Promise<boolean> {
+  const row = await trx
     .selectFrom('allotment')
     .select('id')
     .where('node_id', '=', nodeId)
@@ -107,9 +112,11 @@ function byBlock(records: readonly UsageRecord[]): Blocks {
   return Map.groupBy(records, record => clock.blockOf(record.startTimeMs))
 }
 
-async function post(node: Node, blocks: Blocks, isWhole: boolean): Promise<void> {
-  const { engine, nodeId, committer } = node
-  await committer.commitAhead({ audit: null, operation: null }, async (trx, nowMs) => {
+async function post(node: Node, blocks: Blocks, isWhole: boolean): Promise<readonly number[]> {
+  const { engine, nodeId, lease, committer } = node
+  const lowered = await committer.commitAhead({ audit: null, operation: null }, async (trx, nowMs) => {
+    await lease.claim(trx, nowMs)
+    if (blocks.size === 0 && !(await hasAllotments(trx, nodeId))) return null
     const missing: UsageRecord[] = []
     for (const [block, records] of blocks) {
       const found = await findRecorded(trx, node, { block, records })
@@ -122,13 +129,14 @@ async function post(node: Node, blocks: Blocks, isWhole: boolean): Promise<void>
     }
     const overruns = overrunsOf(missing)
     const entries = await postOverruns(trx, overruns, nowMs)
-    await foldAllotments(trx, { nodeId, posted: postedByRow(missing), isWhole }, nowMs)
+    const lowered = await foldAllotments(trx, { nodeId, posted: postedByRow(missing), isWhole }, nowMs)
     const frozen = await budgetsOfRows(
       trx,
       overruns.map(({ rowId }) => rowId),
     )
-    return { result: null, changes: await changesOf(trx, frozen), resource: null, entries }
+    return { result: lowered, changes: await changesOf(trx, frozen), resource: null, entries }
   })
+  return lowered ?? []
 }
 
 const CALL_COLUMNS: readonly JsonColumn[] = [
@@ -168,7 +176,8 @@ function overrunsOf(records: readonly UsageRecord[]): readonly RowOverrun[] {
 
 /**
  * What this node's allotments settled is posted with what was missing; the rest is free. Without the whole journal
- * nobody knows what of the rest was under way: then all of it is posted, as lost.
+ * nobody knows what of the rest was under way: then all of it is posted, as lost. Those that others have taken for lost
+ * are posted whole: of them the rest is taken off.
  */
 export async function foldAllotments(
   trx: Db,
@@ -182,7 +191,8 @@ export async function foldAllotments(
     readonly isWhole: boolean
   },
   nowMs: number,
-): Promise<void> {
+): Promise<readonly number[]> {
+  const lowered: number[] = []
   const allotments = await trx
     .selectFrom('allotment')
     .select('row_id')
@@ -197,10 +207,19 @@ export async function foldAllotments(
       .deleteFrom('allotment')
       .where('node_id', '=', nodeId)
       .where('row_id', '=', rowId)
-      .returning(['granted', 'settled'])
-      .executeTakeFirst()
-    const { granted, settled } = closed ?? { granted: 0, settled: 0 }
-    const lost = isWhole ? 0 : Math.max(0, granted - settled - missing)
+      .returning(['granted', 'settled', 'lost_time'])
+      .execute()
+    const sum = { granted: 0, settled: 0, estimated: 0 }
+    for (const { granted, settled, lost_time: lostTime } of closed) {
+      if (lostTime !== null) sum.estimated += granted - settled
+      else {
+        sum.granted += granted
+        sum.settled += settled
+      }
+    }
+    const { granted, settled, estimated } = sum
+    if (estimated > 0) lowered.push(rowId)
+    const lost = isWhole ? 0 : Math.max(0, granted - settled + estimated - missing)
     if (lost > 0) {
       await trx
         .insertInto('ledger_entry')
@@ -210,10 +229,11 @@ export async function foldAllotments(
     await trx
       .updateTable('budget_period')
       .set(row => ({
-        posted: row('posted', '+', settled + missing + lost),
+        posted: row('posted', '+', settled + missing + lost - estimated),
         allotted: row('allotted', '-', granted),
       }))
       .where('id', '=', rowId)
       .execute()
   }
+  return lowered
 }

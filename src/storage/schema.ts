@@ -56,6 +56,8 @@ export interface Database {
   sign_in_challenge: SignInChallengeTable
   sign_in_attempt: SignInAttemptTable
   known_device: KnownDeviceTable
+  node: NodeTable
+  recall: RecallTable
 }
 
 /** The database or a transaction in it. */
@@ -243,14 +245,14 @@ export interface BudgetTable {
 }
 
 /**
- * What a budget holds in one period. Rows are never removed and `posted` never goes down, so `posted + allotted <= cap`,
- * which every grant keeps, bounds what is ever spent.
+ * What a budget holds in one period. Rows are never removed, and `posted` goes down only where a lost node came back and
+ * says what it did not spend, so `posted + allotted <= cap`, which every grant keeps, bounds what is ever spent.
  */
 export interface BudgetPeriodTable {
   id: number
   budget_uid: string
   period_start: number
-  /** Spent, without what open allotments have settled: that is added when they are closed. */
+  /** Spent, without what open allotments have settled: that is added when they are closed. Lost ones are in it whole. */
   posted: number
   /** The sum of `granted` over the row's open allotments: what they have settled is part of it. */
   allotted: number
@@ -260,7 +262,10 @@ export interface BudgetPeriodTable {
   acknowledged: number
 }
 
-/** A node's share of a row: one per node and row. Closing it removes it. */
+/**
+ * A node's share of a row: one per node and row, lost ones not counted. Closing it removes it. That of a lost node stays as
+ * the estimate of what it spent: all of it is posted then, and what is settled late only says what that was for.
+ */
 interface AllotmentTable {
   id: string
   node_id: string
@@ -269,8 +274,8 @@ interface AllotmentTable {
   /** What records took of `granted`; raised in the transaction that stores them. */
   settled: number
   open_time: number
-  /** When others may resolve it; null: only its own node does. */
-  expire_time: number | null
+  /** When its node was taken for lost; null: it is open. */
+  lost_time: number | null
 }
 
 /** The operator's tiers. One of the id of a shipped tier replaces that one. */
@@ -333,4 +338,23 @@ export interface PriceOverrideTable {
   /** What the price says, as the API takes it. */
   fields: string
   create_time: number
+}
+
+/** The processes that ever ran on the database, by the id of their data folder. */
+interface NodeTable {
+  id: string
+  /** Raised whenever a process starts as this node or the node is taken for lost: what was begun before is void. */
+  epoch: number
+  /** From when on others may take it for lost; null: it has left, or was taken for lost. */
+  lease_time: number | null
+  start_time: number
+}
+
+/** Rows that the other nodes should look at. */
+interface RecallTable {
+  row_id: number
+  node_id: string
+  /** `lacking`: the node lacks money that they may have. `lowered`: less is posted than they may have been told. */
+  kind: 'lacking' | 'lowered'
+  time: number
 }

@@ -6,7 +6,7 @@
 import type { AuditEntry } from '../domain/audit.ts'
 import type { Budget, BudgetPeriod, BudgetScope, BudgetStatus } from '../domain/budget.ts'
 import type { Key } from '../domain/key.ts'
-import type { Charge, OpenHold, Take, TakeAnswer } from '../domain/ledger.ts'
+import type { Charge, OpenHold, Recalled, Take, TakeAnswer } from '../domain/ledger.ts'
 import type { Principal } from '../domain/permission.ts'
 import type { PriceOverride } from '../domain/price-book.ts'
 import type { ModelAlias, Project } from '../domain/project.ts'
@@ -316,13 +316,27 @@ export interface LedgerStore {
   /** Gives money back that is neither held nor settled. What would go below the settled amount is refused as INTERNAL. */
   give(gives: readonly { readonly allotmentId: string; readonly nanos: number }[]): Promise<void>
   /**
-   * Ends allotments: what they settled is posted, the rest is free. Only once nothing of them is held any more.
-   * STORAGE_UNAVAILABLE while charges to them are not committed yet.
+   * Ends allotments, lost ones too: what they settled is posted, the rest is free. Only once nothing of them is held any
+   * more. STORAGE_UNAVAILABLE while charges to them are not committed yet.
    */
   close(allotmentIds: readonly string[]): Promise<void>
+  /** Asks the other nodes to give back what is free of their shares of the rows (rule 8). */
+  recall(rowIds: readonly number[]): Promise<void>
+  /** Other nodes ask for what is free of rows, or tell that they stand otherwise than this one was told. */
+  onRecall(listener: (recalled: Recalled) => void): void
+  /**
+   * This node was taken for lost: its allotments are posted whole. Nothing more may be held on them; what was held is
+   * settled as ever, and they are closed when that is done. Called before a new allotment is granted.
+   */
+  onLost(listener: () => void): void
+  /** performance.now() until which money may be held (rule 9); Infinity where there are no other nodes. */
+  leasedUntilMs(): number
   /** Recomputes every row of every budget from the records and the ledger's own entries, in one snapshot. */
   verify(): Promise<Verification>
 }
+
+/** The part of it that the database does. */
+export type LedgerRemote = Pick<LedgerStore, 'take' | 'give' | 'close' | 'recall' | 'verify'>
 
 /**
  * What this node has under way, in its folder (MONEY.md rules 16 and 21). A hold whose record is missing when the node

@@ -60,13 +60,20 @@ async function addEntries(trx: Db, expectations: Expectations): Promise<void> {
 }
 
 async function addAllotments(trx: Db, expectations: Expectations): Promise<void> {
-  const { rows } = await sql<{ row_id: number; granted: string; settled: string }>`
-    select row_id, cast(sum(granted) as text) as granted, cast(sum(settled) as text) as settled
-    from allotment group by row_id`.execute(trx)
+  const { rows } = await sql<{ row_id: number; is_lost: number; granted: string; settled: string }>`
+    select row_id, case when lost_time is null then 0 else 1 end as is_lost,
+      cast(sum(granted) as text) as granted, cast(sum(settled) as text) as settled
+    from allotment group by row_id, case when lost_time is null then 0 else 1 end`.execute(trx)
   for (const row of rows) {
     const expected = expectations.of(row.row_id)
-    expected.allotted = BigInt(row.granted)
-    expected.settled = BigInt(row.settled)
+    const [granted, settled] = [BigInt(row.granted), BigInt(row.settled)]
+    if (row.is_lost === 1) {
+      // Posted as an estimate, as far as no record has taken its place.
+      expected.posted += granted - settled
+    } else {
+      expected.allotted = granted
+      expected.settled = settled
+    }
   }
 }
 

@@ -4,6 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import type { Kysely } from 'kysely'
 import { sql } from 'kysely'
 import { ApiError } from '../domain/error.ts'
+import type { Recalled } from '../domain/ledger.ts'
 import type { UsageQuery } from '../domain/usage.ts'
 import type { IamStore, ServiceAccountStore } from './access.ts'
 import { KeyRing, masterKeysIn } from '../secrets/master-key.ts'
@@ -20,6 +21,7 @@ import { openEngine, openToInspect, placeOf } from './engine.ts'
 import { toApiError, toOpenError } from './failure.ts'
 import { Iam } from './iam.ts'
 import { Keys } from './keys.ts'
+import { Lease } from './lease.ts'
 import { Ledger } from './ledger.ts'
 import type { FolderLock } from './lock.ts'
 import { lockFolder, nodeIdOf } from './lock.ts'
@@ -33,6 +35,7 @@ import type { LinkStore, PasskeyStore, SessionStore, SignInStore, UserStore } fr
 import { Projects } from './projects.ts'
 import type { QuotaStore, TierStore } from './quota-store.ts'
 import { Quotas } from './quotas.ts'
+import { Recalls } from './recalls.ts'
 import { recover } from './recovery.ts'
 import type { ErrorMessage, EventMessage } from './remote.ts'
 import { answerCalls, encodeError } from './remote.ts'
@@ -46,7 +49,7 @@ import type {
   BudgetStore,
   Change,
   KeyStore,
-  LedgerStore,
+  LedgerRemote,
   OperationStore,
   PriceStore,
   ProjectStore,
@@ -72,6 +75,8 @@ export interface StorageThreadOptions {
   readonly auditFile: string | null
   /** Where nodes wake each other; null: in the database. */
   readonly redisUrl: string | null
+  /** How long the node counts as alive after it was heard of. */
+  readonly leaseMs: number
 }
 
 /** What the thread says on its own account. */
@@ -83,6 +88,8 @@ export type StorageEvent =
   | { readonly kind: 'push'; readonly isUp: boolean }
   /** How far this machine's clock is ahead of the database's. */
   | { readonly kind: 'clock'; readonly skewMs: number }
+  | { readonly kind: 'recall'; readonly recalled: Recalled }
+  | { readonly kind: 'lost' }
   | { readonly kind: 'jobFailed'; readonly error: ErrorMessage }
 
 /** Usage as the near side calls it: appends come together (append-queue.ts). */
@@ -96,8 +103,12 @@ export interface UsageRemote {
 export interface StoreRemote {
   ping(): Promise<void>
   nowMs(): Promise<number>
-  /** Looks for changes of other processes. */
+  /** Looks for changes and recalls of other processes. */
   poll(): Promise<void>
+  /** Makes the node's lease last its full length again. */
+  renewLease(): Promise<void>
+  /** Looks after nodes whose lease has run out. */
+  resolveLost(): Promise<void>
   close(): Promise<void>
 }
 
@@ -119,7 +130,7 @@ export interface StorageObjects {
   readonly budgets: BudgetStore
   readonly quotas: QuotaStore
   readonly tiers: TierStore
-  readonly ledger: LedgerStore
+  readonly ledger: LedgerRemote
   readonly prices: PriceStore
   readonly usage: UsageRemote
   readonly store: StoreRemote
@@ -230,14 +241,19 @@ async function serve(options: StorageThreadOptions): Promise<void> {
     change => emit({ kind: 'change', change }),
     () => bus?.announce(),
   )
-  await recover({ engine, nodeId, committer }, options.dataDir)
+  const lease = new Lease(engine, committer, { nodeId, leaseMs: options.leaseMs })
+  const recalls = new Recalls(engine, nodeId, () => bus?.announce())
+  await recalls.mark('lowered', await recover({ engine, nodeId, lease, committer }, options.dataDir))
+  // On a database of one process every other node is gone for good.
+  if (!engine.hasPeers) await lease.resolveLost()
+  const look = lookFor(committer, recalls)
   const rollup = new Rollup(engine, nodeId)
   await rollup.begin()
   const log = new UsageLog({ engine, nodeId, committer }, block => rollup.touch(block))
   // From here on nothing another process does is missed.
   if (engine.hasPeers) {
-    await committer.poll()
-    bus = listenForNews(options, nodeId, committer)
+    await look()
+    bus = listenForNews(options, nodeId, look)
   }
   let failing = false
   const stopFolding = repeat(async run => {
@@ -270,16 +286,21 @@ async function serve(options: StorageThreadOptions): Promise<void> {
     budgets: new Budgets(engine, committer, options.timeZone),
     quotas: new Quotas(engine, committer),
     tiers: new Tiers(engine, committer),
-    ledger: new Ledger(engine, nodeId, options.timeZone),
+    ledger: new Ledger(engine, { nodeId, lease, recalls }, options.timeZone),
     prices: new PriceOverrides(engine, committer),
     usage: usageObject(engine, rollup, log),
-    store: storeObject(engine, committer, async () => {
-      await Promise.all([stopFolding(), stopBeating()])
-      await bus?.close()
-      // Whoever cannot say so is taken for gone soon.
-      await presence?.leave().catch(() => {})
-      await engine.close()
-      lock.release()
+    store: storeObject(engine, {
+      look,
+      lease,
+      recalls,
+      release: async () => {
+        await Promise.all([stopFolding(), stopBeating()])
+        await bus?.close()
+        // Whoever cannot say so is taken for gone soon.
+        await Promise.all([presence?.leave().catch(() => {}), lease.end().catch(() => {})])
+        await engine.close()
+        lock.release()
+      },
     }),
   }
   if (port !== null) answerCalls(port, { ...objects }, translate)
@@ -322,11 +343,20 @@ function keepPresent(presence: Presence, engine: Engine): () => Promise<void> {
   )
 }
 
+/** Tells the near side of what other nodes changed and recalled since the last look. */
+function lookFor(committer: Committer, recalls: Recalls): () => Promise<void> {
+  return async () => {
+    await committer.poll()
+    const recalled = await recalls.look()
+    if (recalled.lacking.length + recalled.lowered.length > 0) emit({ kind: 'recall', recalled })
+  }
+}
+
 /** A message is answered by a look. What it fails to see, the next regular one does. */
 function listenForNews(
   { engine, redisUrl }: StorageThreadOptions,
   nodeId: string,
-  committer: Committer,
+  look: () => Promise<void>,
 ): ChangeBus | null {
   if (engine.kind !== 'postgres') return null
   const choice =
@@ -334,12 +364,19 @@ function listenForNews(
       ? ({ kind: 'postgres', url: engine.url } as const)
       : ({ kind: 'redis', url: redisUrl } as const)
   return openBus(choice, nodeId, {
-    onNews: () => void committer.poll().catch(() => {}),
+    onNews: () => void look().catch(() => {}),
     onState: isUp => emit({ kind: 'push', isUp }),
   })
 }
 
-function storeObject(engine: Engine, committer: Committer, release: () => Promise<void>): StoreRemote {
+interface StoreWork {
+  readonly look: () => Promise<void>
+  readonly lease: Lease
+  readonly recalls: Recalls
+  readonly release: () => Promise<void>
+}
+
+function storeObject(engine: Engine, { look, lease, recalls, release }: StoreWork): StoreRemote {
   let isSilent = false
   return {
     async ping() {
@@ -348,13 +385,18 @@ function storeObject(engine: Engine, committer: Committer, release: () => Promis
     nowMs: () => engine.nowMs(engine.db),
     async poll() {
       try {
-        await committer.poll()
+        await look()
       } catch (error) {
         isSilent = true
         throw error
       }
       if (isSilent) engine.renewConnections()
       isSilent = false
+    },
+    renewLease: () => lease.renew(() => emit({ kind: 'lost' })),
+    async resolveLost() {
+      await lease.resolveLost()
+      await recalls.tidy()
     },
     async close() {
       await release()
