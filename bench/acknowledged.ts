@@ -33,8 +33,10 @@ export function startClients(options: {
   readonly key: SpendKey
   readonly count: number
   readonly random: Random
+  /** Begins the names of the calls; `call` unless told. */
+  readonly prefix?: string
 }): Clients {
-  const { origin, key, random } = options
+  const { origin, key, random, prefix = 'call' } = options
   const pool = new Pool(origin, { connections: options.count })
   const acknowledged = new Map<string, Acknowledged>()
   const stop = new AbortController()
@@ -44,7 +46,7 @@ export function startClients(options: {
   const client = async (): Promise<void> => {
     while (!stop.signal.aborted) {
       underWay++
-      const told = await makeCall(pool, drawCall(`call-${++calls}`, random, MIXED), key)
+      const told = await makeCall(pool, drawCall(`${prefix}-${++calls}`, random, MIXED), key)
       underWay--
       if (told.status === 0) {
         await delay(RETRY_MS)

@@ -1,9 +1,11 @@
 /**
  * Clients race against a cap of one dollar, each until its own 402, with an upstream that bills the most it may.
- * `node bench/cap.ts [runs] [sqlite|postgres] [seed]`; exits with 1 when a cap was passed by either side's books, when
- * less than 95 % of it could be spent, or when something was refused that fitted.
+ * `node bench/cap.ts [runs] [sqlite|postgres] [seed] [--nodes N]`; exits with 1 when a cap was passed by either side's
+ * books, when less than 95 % of it could be spent, or when something was refused that fitted. Several nodes share one
+ * PostgreSQL, and the clients are spread over them.
  */
 import { setTimeout as delay } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
 import {
   KEY_BUDGETS_V1,
   LEDGER_V1,
@@ -17,7 +19,7 @@ import { type Pollux, startPollux } from '../test/pollux.ts'
 import { MIXED, STREAMS, type SpendKey, UNARY, race } from '../test/spend-clients.ts'
 import { type TracedBudget, type Verdict, judge } from '../test/spend-trace.ts'
 import type { Form } from '../test/traffic.ts'
-import { type EngineName, type Place, type Places, engineNamed, openPlaces } from './place.ts'
+import { type EngineName, type Place, type Places, engineNamed, nodesNamed, openPlaces } from './place.ts'
 
 const CREDENTIAL = 'upstream-credential-of-the-cap'
 const PROJECT = 'default-project'
@@ -28,6 +30,8 @@ const KEYS = 8
 const CAPPED_KEYS = 2
 const KEY_CAP_NANOS = 80_000_000n
 const RACE_MS = 120_000
+/** How long after a change every node goes by it (MONEY.md rule 4). */
+const SEEN_BY_ALL_MS = 1_000
 /** How long idle money may take to go back. */
 const RETURN_MS = 5_000
 
@@ -37,6 +41,8 @@ export interface CapOptions {
   readonly seed: number
   /** Share of calls in which the upstream fails. */
   readonly faultShare: number
+  /** How many processes; one unless told. */
+  readonly nodes?: number
 }
 
 export interface CapResult extends Verdict {
@@ -57,14 +63,14 @@ export async function raceToCap(places: Places, options: CapOptions): Promise<Ca
     GEMINI_API_KEY: CREDENTIAL,
     POLLUX_LOG_LEVEL: 'error',
   }
+  const nodes: Pollux[] = []
   try {
-    const pollux = await startPollux({ env, dataDir: place.dataDir })
-    try {
-      return await raceOn(pollux, { upstream, place, options })
-    } finally {
-      await pollux.stop()
-    }
+    const first = await startPollux({ env, dataDir: place.dataDir })
+    nodes.push(first)
+    for (let node = 1; node < (options.nodes ?? 1); node++) nodes.push(await startPollux({ env }))
+    return await raceOn([first, ...nodes.slice(1)], { upstream, place, options })
   } finally {
+    for (const node of nodes) await node.stop()
     await place.remove()
     await upstream.close()
   }
@@ -76,10 +82,14 @@ interface Scene {
   readonly options: CapOptions
 }
 
-async function raceOn(pollux: Pollux, { upstream, place, options }: Scene): Promise<CapResult> {
+async function raceOn(nodes: readonly [Pollux, ...Pollux[]], scene: Scene): Promise<CapResult> {
+  const { upstream, place, options } = scene
+  const [pollux, ...others] = nodes
   const keys = await prepare(pollux)
+  if (others.length > 0) await delay(SEEN_BY_ALL_MS)
   const startedMs = performance.now()
-  const told = await race({ ...options, origin: pollux.origin, keys, timeoutMs: RACE_MS })
+  const origins = [pollux.origin, ...others.map(({ origin }) => origin)] as const
+  const told = await race({ ...options, origins, keys, timeoutMs: RACE_MS })
   const durationMs = performance.now() - startedMs
   const budgets = await settled(pollux, keys)
   const records = await place.readRecords()
@@ -93,7 +103,9 @@ async function raceOn(pollux: Pollux, { upstream, place, options }: Scene): Prom
   }
   if (Number(posted) < Number(CAP_NANOS) * USABLE_SHARE) violations.push(`only ${posted} could be spent`)
   for (const drift of verification.drifts) violations.push(`drift: ${JSON.stringify(drift)}`)
-  if (violations.length > 0 && pollux.output().includes('"level"')) violations.push(pollux.output())
+  for (const node of nodes) {
+    if (violations.length > 0 && node.output().includes('"level"')) violations.push(node.output())
+  }
   return {
     ...verdict,
     violations,
@@ -168,7 +180,7 @@ function traced(view: BudgetView, keys: readonly SpendKey[]): TracedBudget {
 export function summary({ options, ...result }: CapResult): string {
   const share = (nanos: bigint): string => `${(Number(nanos) / Number(CAP_NANOS / 100n)).toFixed(3)} %`
   return (
-    `${options.clients} clients, ${options.forms.join('+')}: ${result.calls} calls, ` +
+    `${options.nodes ?? 1} nodes, ${options.clients} clients, ${options.forms.join('+')}: ${result.calls} calls, ` +
     `${share(result.postedNanos)} posted, ${share(result.billedNanos)} billed; ` +
     `${result.refused402} x 402, ${result.refused429} x 429, ${result.clamped} clamped ` +
     `(${result.clampedNeedlessly} needlessly), ${result.violations.length} violations; ` +
@@ -176,7 +188,14 @@ export function summary({ options, ...result }: CapResult): string {
   )
 }
 
-async function main(runs: number, engine: EngineName, seed: number): Promise<boolean> {
+interface Runs {
+  readonly runs: number
+  readonly engine: EngineName
+  readonly seed: number
+  readonly nodes: number
+}
+
+async function main({ runs, engine, seed, nodes }: Runs): Promise<boolean> {
   const places = await openPlaces(engine)
   let clean = 0
   try {
@@ -186,6 +205,7 @@ async function main(runs: number, engine: EngineName, seed: number): Promise<boo
         forms: [MIXED, UNARY, STREAMS][Math.floor(run / 2) % 3] ?? MIXED,
         seed: seed + run,
         faultShare: run % 4 === 3 ? 0.02 : 0,
+        nodes,
       })
       console.log(`run ${run + 1} on ${engine}: ${summary(result)}`)
       for (const violation of result.violations.slice(0, 20)) console.error(`  ${violation}`)
@@ -199,6 +219,12 @@ async function main(runs: number, engine: EngineName, seed: number): Promise<boo
 }
 
 if (import.meta.main) {
-  const [runs = '20', engine = 'sqlite', seed = String(Date.now() % 1_000_000)] = process.argv.slice(2)
-  process.exitCode = (await main(Number(runs), engineNamed(engine), Number(seed))) ? 0 : 1
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { nodes: { type: 'string', default: '1' } },
+  })
+  const [runs = '20', engine = 'sqlite', seed = String(Date.now() % 1_000_000)] = positionals
+  const nodes = nodesNamed(values.nodes, engineNamed(engine))
+  const isClean = await main({ runs: Number(runs), engine: engineNamed(engine), seed: Number(seed), nodes })
+  process.exitCode = isClean ? 0 : 1
 }

@@ -1,12 +1,13 @@
 /**
  * Ends Pollux with SIGKILL at random moments under load, again and again on the same data folder, with budgets above each
  * other, and compares what clients were told and the upstream billed with what is in the books.
- * `node bench/kills.ts [kills] [sqlite|postgres] [seed]`; exits with 1 when usage was lost, doubled or altered, when money
+ * `node bench/kills.ts [kills] [sqlite|postgres] [seed] [--nodes N] [--folders N]`; exits with 1 when usage was lost, doubled or altered, when money
  * is missing or was made up, when a report is not the sum of the records, or when restarts are slow.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import { setTimeout as delay } from 'node:timers/promises'
 import {
   KEY_BUDGETS_V1,
@@ -21,7 +22,8 @@ import { type Random, seededRandom } from '../test/seeded-random.ts'
 import type { SpendKey } from '../test/spend-clients.ts'
 import { type Clients, startClients } from './acknowledged.ts'
 import { type Compared, type Money, compare, compareMoney } from './kill-books.ts'
-import { type EngineName, engineNamed, openPlaces } from './place.ts'
+import { nodeSummary, nodeViolations, proveNodeKills } from './node-kills.ts'
+import { type EngineName, engineNamed, nodesNamed, openPlaces } from './place.ts'
 import { readReports, reportErrors } from './rollups.ts'
 
 const CREDENTIAL = 'upstream-credential-of-the-kills'
@@ -275,10 +277,24 @@ export function summary(options: KillsOptions, result: KillsResult): string {
 }
 
 if (import.meta.main) {
-  const [kills = '500', engine = 'sqlite', seed = String(Date.now() % 1_000_000)] = process.argv.slice(2)
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { nodes: { type: 'string', default: '1' }, folders: { type: 'string', default: '0' } },
+  })
+  const [kills = '500', engine = 'sqlite', seed = String(Date.now() % 1_000_000)] = positionals
   const options = { kills: Number(kills), engine: engineNamed(engine), seed: Number(seed) }
-  const result = await proveKills(options)
-  console.log(summary(options, result))
-  for (const violation of violations(result).slice(0, 50)) console.error(violation)
-  process.exitCode = violations(result).length === 0 ? 0 : 1
+  const nodes = nodesNamed(values.nodes, options.engine)
+  let found: readonly string[]
+  if (nodes > 1) {
+    const ofNodes = { ...options, nodes, folders: Number(values.folders) }
+    const result = await proveNodeKills(ofNodes)
+    console.log(nodeSummary(ofNodes, result))
+    found = nodeViolations(result)
+  } else {
+    const result = await proveKills(options)
+    console.log(summary(options, result))
+    found = violations(result)
+  }
+  for (const violation of found.slice(0, 50)) console.error(violation)
+  process.exitCode = found.length === 0 ? 0 : 1
 }

@@ -28,6 +28,14 @@ export function engineNamed(name: string): EngineName {
   throw new Error(`engine ${name}: must be sqlite or postgres`)
 }
 
+/** How many processes an experiment has. Throws where that is no number, or more than the engine takes. */
+export function nodesNamed(name: string, engine: EngineName): number {
+  const nodes = Number(name)
+  if (!Number.isInteger(nodes) || nodes < 1) throw new Error(`${name} nodes: must be 1 or more`)
+  if (engine === 'sqlite' && nodes > 1) throw new Error('several nodes need postgres')
+  return nodes
+}
+
 /** Throws where the engine is not installed. */
 export async function openPlaces(engine: EngineName): Promise<Places> {
   const places = await tryPlaces(engine)

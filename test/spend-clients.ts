@@ -176,7 +176,8 @@ function isConnectionLost(error: unknown): boolean {
 }
 
 export interface RaceOptions {
-  readonly origin: string
+  /** Of the nodes; the clients take turns. */
+  readonly origins: readonly [string, ...string[]]
   readonly keys: readonly [SpendKey, ...SpendKey[]]
   readonly clients: number
   readonly forms: readonly [Form, ...Form[]]
@@ -187,14 +188,19 @@ export interface RaceOptions {
 
 /** Every client calls, one call at a time, until its own 402. Gives every call, in the order of the replies. */
 export async function race(options: RaceOptions): Promise<readonly Told[]> {
-  const pool = new Pool(options.origin, { connections: options.clients })
+  const { origins } = options
+  const connections = Math.ceil(options.clients / origins.length)
+  const pools = origins.map(origin => new Pool(origin, { connections }))
   const told: Told[] = []
   const deadlineMs = performance.now() + options.timeoutMs
   try {
     await Promise.all(
       Array.from({ length: options.clients }, async (_, place) => {
         const random = seededRandom(options.seed * 7_919 + place)
-        const key = options.keys[place % options.keys.length] ?? options.keys[0]
+        // Every key on every node.
+        const key = options.keys[Math.floor(place / origins.length) % options.keys.length] ?? options.keys[0]
+        const pool = pools[place % pools.length]
+        if (pool === undefined) throw new Error('no node')
         for (let turn = 1; performance.now() < deadlineMs; turn++) {
           const reply = await makeCall(pool, drawCall(`call-${place}-${turn}`, random, options.forms), key)
           told.push(reply)
@@ -204,7 +210,7 @@ export async function race(options: RaceOptions): Promise<readonly Told[]> {
       }),
     )
   } finally {
-    await pool.destroy()
+    await Promise.all(pools.map(pool => pool.destroy()))
   }
   return told
 }
