@@ -69,6 +69,9 @@ const SQLITE_PLACES: Places = {
   async close() {},
 }
 
+/** Nodes on one database have one. */
+const MASTER_KEY = Buffer.alloc(32, 7).toString('base64')
+
 async function postgresPlaces(): Promise<Places | { readonly skip: string }> {
   const server = await startPostgres()
   if ('skip' in server) return server
@@ -78,7 +81,7 @@ async function postgresPlaces(): Promise<Places | { readonly skip: string }> {
       const url = await server.url()
       return {
         dataDir,
-        env: { POLLUX_DATABASE_URL: socketUrl(url) },
+        env: { POLLUX_DATABASE_URL: socketUrl(url), POLLUX_MASTER_KEY: MASTER_KEY },
         readRecords: () => readPostgresRecords(url),
         remove: () => removeFolder(dataDir),
       }
