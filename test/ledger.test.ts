@@ -14,6 +14,7 @@ import { Ledger as DurableLedger } from '../src/storage/ledger.ts'
 import { openStorage } from '../src/storage/open.ts'
 import type { BudgetDraft, BudgetPatch, Storage } from '../src/storage/storage.ts'
 import {
+  MASTER_KEYS,
   auditEntry,
   budgetDraft,
   createProject,
@@ -39,7 +40,7 @@ afterAll(async () => {
 
 async function openSqlite(dataDir = freshFolder()): Promise<Storage> {
   const engine = { kind: 'sqlite', path: join(dataDir, 'pollux.db') } as const
-  const storage = await openStorage({ engine, dataDir })
+  const storage = await openStorage({ engine, dataDir, masterKeys: MASTER_KEYS })
   opened.push(storage)
   return storage
 }

@@ -221,18 +221,10 @@ export async function behind<Result>(place: Place, work: (db: Db) => Promise<Res
 export async function nodeOn(engine: Engine, nodeId: string, leaseMs = 60_000): Promise<LedgerNode> {
   const vault = new Vault(engine, new KeyRing(MASTER_KEYS))
   const chain = new AuditChain(engine, await vault.signingKey(signFirstHead), null)
-  const lease = new Lease(
-    engine,
-    new Committer(
-      engine,
-      chain,
-      () => {},
-      () => {},
-    ),
-    { nodeId, leaseMs },
-  )
+  const tellNobody = (): void => {}
+  const lease = new Lease(engine, new Committer(engine, chain, tellNobody, tellNobody), { nodeId, leaseMs })
   await engine.db.transaction().execute(async trx => lease.claim(trx, await engine.nowMs(trx)))
-  return { nodeId, lease, recalls: new Recalls(engine, nodeId, () => {}) }
+  return { nodeId, lease, recalls: new Recalls(engine, nodeId, tellNobody) }
 }
 
 /** The error a promise rejects with; a failure when it resolves. */

@@ -15,7 +15,7 @@ import type {
   StorageThreadOptions,
   StoreRemote,
   UsageRemote,
-} from './worker.ts'
+} from './storage-thread.ts'
 
 /** How often other processes' changes are looked for. */
 const POLL_EVERY_MS = 250
