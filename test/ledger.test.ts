@@ -123,7 +123,7 @@ async function settle(ledger: Ledger, held: HeldMoney, costNanos: number): Promi
 describe('what is held', () => {
   test('is held on every budget of the path, or on none', async () => {
     const { path } = await makeKey({ capNanos: 100 }, { capNanos: 50 })
-    const ledger = ledgerOver({ holdWaitMs: 50 })
+    const ledger = ledgerOver({ holdWaitMs: 400 })
     const first = await holdOf(ledger, await path(), exactly(30))
     expect(first.rows.map(row => row.held)).toEqual([30, 30])
     // The key has 20 left, the project 70.
@@ -143,12 +143,12 @@ describe('what is held', () => {
 
   test('is nothing for a call that costs nothing, also where the budget has nothing left', async () => {
     const { path } = await makeKey({ capNanos: 10 })
-    const ledger = ledgerOver({ holdWaitMs: 50 })
+    const ledger = ledgerOver({ holdWaitMs: 400 })
     const free = await holdOf(ledger, await path(), exactly(0))
     expect(free.rows).toHaveLength(1)
     await settle(ledger, await holdOf(ledger, await path(), exactly(10)), 10)
     await ledger.close()
-    const held = await holdOf(ledgerOver({ holdWaitMs: 50 }), await path(), exactly(0))
+    const held = await holdOf(ledgerOver({ holdWaitMs: 400 }), await path(), exactly(0))
     expect(held).toMatchObject({ nanos: 0, clamped: null })
   })
 
@@ -272,7 +272,7 @@ describe('who waits', () => {
 describe('402 and the clamp', () => {
   test('402 only when what is posted and the floor pass the cap', async () => {
     const { path } = await makeKey({ capNanos: 100 })
-    const ledger = ledgerOver({ holdWaitMs: 50 })
+    const ledger = ledgerOver({ holdWaitMs: 400 })
     const budgets = await path()
     await settle(ledger, await holdOf(ledger, budgets, exactly(80)), 60)
     expect(await reasonOf(holdOf(ledger, budgets, exactly(41)))).toBe('BUDGET_EXHAUSTED')
@@ -286,7 +286,7 @@ describe('402 and the clamp', () => {
 
   test('a call is clamped to half of what is free, and to its floor where half is less', async () => {
     const { path } = await makeKey({ capNanos: 100 }, { capNanos: 60 })
-    const ledger = ledgerOver({ holdWaitMs: 50 })
+    const ledger = ledgerOver({ holdWaitMs: 400 })
     const budgets = await path()
     const whole = await holdOf(ledger, budgets, atLeast(10, 60))
     expect(whole).toMatchObject({ nanos: 60, clamped: null })

@@ -219,7 +219,9 @@ describeOnPostgres('several nodes', engine => {
     theirs.onChange(change => seenByThem.push(change))
     const project = await createProject(theirs)
     const changedMs = performance.now()
-    await expect.poll(() => seen, { timeout: 1_000, interval: 5 }).toEqual([{ kind: 'all' }])
+    await expect
+      .poll(() => seen, { timeout: 1_000, interval: 5 })
+      .toEqual([{ kind: 'project', projectNumber: project.number }])
     await expect.poll(() => ours.freshAsOfMs(), { timeout: 1_000 }).toBeGreaterThan(changedMs)
     await Promise.all(
       Array.from({ length: 30 }, () => theirs.keys.create(keyDraft(project.number), auditEntry(), null)),
@@ -255,7 +257,8 @@ describeOnPostgres('several nodes', engine => {
     // The one that was refused is posted as well, and before it.
     expect(await storage.usage.recent({ projectNumber: '415104041262', limit: 9 })).toHaveLength(2)
     await expect.poll(() => storage.freshAsOfMs(), { timeout: 2_000 }).toBeGreaterThan(downMs)
-    expect(failures.length).toBeLessThanOrEqual(2)
+    // Once for each job that needs the database: folding, looking, the lease, lost nodes.
+    expect(failures.length).toBeLessThanOrEqual(4)
     for (const failure of failures) expect(failure.reason).toBe('STORAGE_UNAVAILABLE')
     await storage.close()
   }, 40_000)
