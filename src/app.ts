@@ -1,4 +1,6 @@
 /** The composition root: Config in, a running Pollux out. The only file that knows every module. */
+import { type Console, openConsole } from './console.ts'
+import { isConsolePath } from './contract/screens.ts'
 import { createControl } from './control/server.ts'
 import { startJobs } from './control/jobs.ts'
 import type { SignInSettings } from './control/sign-in.ts'
@@ -56,12 +58,14 @@ export interface App {
 }
 
 export interface AppOptions {
+  /** The program's, as clients are told it. */
+  readonly version: string
   /** What `/metrics` shows, made of this process's own; without it that is all. */
   readonly metrics?: (own: () => Promise<string>) => Promise<string>
 }
 
 /** Starts everything, innermost first. Rejects with ApiError; what was started by then is closed again. */
-export async function startApp(config: Config, options: AppOptions = {}): Promise<App> {
+export async function startApp(config: Config, options: AppOptions): Promise<App> {
   const closers: (() => Promise<void> | void)[] = []
   const onClose = (closer: () => Promise<void> | void): void => void closers.unshift(closer)
   const close = async (): Promise<void> => {
@@ -116,14 +120,34 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
         const own = (): Promise<string> => telemetry.metrics()
         return options.metrics?.(own) ?? own()
       },
+      server: {
+        version: options.version,
+        upstream: config.upstream.kind === 'sandbox' ? 'SANDBOX' : 'GEMINI',
+        // With a port of its own the console asks for calls elsewhere; only then it has to be told where.
+        callOrigin: config.adminPort === null ? null : callOriginOf(config),
+        models: prices.models(),
+      },
       log: telemetry.log,
       origins: () => originsOf(config),
       signIn: signInSettings(config),
     })
     onClose(() => control.close())
+    const browserConsole = await openConsole({
+      callOrigin: config.adminPort === null ? null : callOriginOf(config),
+      build: true,
+      onFailure: output => telemetry.log.error({ output }, 'the console could not be built'),
+    })
+    onClose(() => browserConsole.close())
     const jobs = startJobs({ storage, log: telemetry.log, now: Date.now })
     onClose(() => jobs.stop())
-    const listeners = await openListeners({ config, telemetry, gateway, storage, control })
+    const listeners = await openListeners({
+      config,
+      telemetry,
+      gateway,
+      storage,
+      control,
+      console: browserConsole,
+    })
     onClose(async () => {
       await Promise.all(listeners.map(listener => listener.close(SHUTDOWN_DRAIN_MS)))
       await drained(gateway, SHUTDOWN_DRAIN_MS)
@@ -277,6 +301,7 @@ interface Wired {
   readonly gateway: Gateway
   readonly storage: Storage
   readonly control: Awaited<ReturnType<typeof createControl>>
+  readonly console: Console
 }
 
 /** How people sign in, as the configuration has it. */
@@ -311,7 +336,10 @@ async function openListeners(wired: Wired): Promise<[Listener, ...Listener[]]> {
     wired.control.handle(exchange.request, exchange.response)
   }
   const health = (exchange: Exchange): void => void answerHealth(exchange, wired)
-  const manage = (exchange: Exchange): void => (exchange.target.path === '/' ? answerHome : control)(exchange)
+  const manage = (exchange: Exchange): void => {
+    if (isConsolePath(exchange.target.path)) wired.console.answer(exchange)
+    else control(exchange)
+  }
   const isHealth = ({ target: { path } }: Exchange): boolean => path === '/healthz' || path === '/readyz'
   const orHealth = (answer: (exchange: Exchange) => void) => (exchange: Exchange) =>
     (isHealth(exchange) ? health : answer)(exchange)
@@ -342,21 +370,9 @@ function hostsOf(publicOrigin: string, port: number): ReadonlySet<string> {
   ])
 }
 
-/** What a browser that was pointed here is told. */
-function answerHome({ response, requestId }: Exchange): void {
-  writeReply(response, {
-    status: 200,
-    headers: {
-      'content-type': 'text/plain; charset=utf-8',
-      'x-content-type-options': 'nosniff',
-      'x-request-id': requestId,
-    },
-    body: Buffer.from(
-      'This is Pollux, a gateway for Gemini API keys.\n\n' +
-        'Calls       /v1beta/models/…  with a key of Pollux, as with a key of Google\n' +
-        'Management  /pollux/v1/openapi.json  with a bearer token\n',
-    ),
-  })
+/** Where a browser reaches the data plane when management has a port of its own. */
+function callOriginOf({ publicOrigin, host, port }: Config): string {
+  return publicOrigin ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
 /** `/healthz`: the process answers. `/readyz`: it could let a call in. Neither needs a credential or tells anything. */

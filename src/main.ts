@@ -138,7 +138,7 @@ async function start(): Promise<void> {
   const config = readServerConfig()
   const { startApp } = await import('./app.ts')
   const { banner } = await import('./banner.ts')
-  const app = await startApp(config)
+  const app = await startApp(config, { version })
   process.stdout.write(await banner({ app, config, version, isTerminal: process.stdout.isTTY }))
   await stopRequested()
   process.stderr.write(STOPPING)
@@ -178,7 +178,7 @@ async function startNode(node: number): Promise<void> {
   const channel = openNodeChannel(async () => (await app?.telemetry.metrics()) ?? '')
   const shared = readConfig(environment)
   const config = { ...shared, nodeDir: nodeDirOf(shared.dataDir, node) }
-  app = await startApp(config, { metrics: () => channel.metricsOfAll() })
+  app = await startApp(config, { version, metrics: () => channel.metricsOfAll() })
   channel.ready(await banner({ app, config, version, isTerminal: process.stdout.isTTY }))
   const terminated = new Promise<void>(resolve => process.once('SIGTERM', resolve))
   await Promise.race([channel.stopped, terminated])

@@ -19,6 +19,7 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
   control: ['domain', 'contract', 'http', 'storage'],
   sandbox: ['domain', 'http'],
   cli: ['domain', 'contract'],
+  web: ['domain', 'contract'],
 }
 
 /** The only domain file that may import a builtin: the console runs the others in a browser. */
@@ -48,7 +49,8 @@ const files: readonly SourceFile[] = listFiles()
     return { path, text, imports }
   })
 
-const product = files.filter(({ path }) => path.startsWith('src/') && !path.endsWith('.test.ts'))
+/** What is shipped: the server under src/, the console under web/. */
+const product = files.filter(({ path }) => /^(src|web)\//.test(path) && !path.endsWith('.test.ts'))
 
 describe('imports go one way', () => {
   test.each(product)('$path', file => {
@@ -79,7 +81,7 @@ test('files are small enough to read', () => {
     .map(({ path, text }) => ({ path, lines: text.split('\n').length - 1 }))
     .filter(
       ({ path, lines }) =>
-        lines > (path.startsWith('src/') && !path.endsWith('.test.ts') ? LINES_MAX : TEST_LINES_MAX),
+        lines > (/^(src|web)\//.test(path) && !path.endsWith('.test.ts') ? LINES_MAX : TEST_LINES_MAX),
     )
   expect(long).toEqual([])
 })
@@ -96,14 +98,15 @@ test('only config reads the environment', () => {
 test('every module and every folder of the import map exists', () => {
   for (const name of Object.keys(IMPORTS)) {
     expect(
-      product.some(({ path }) => path.startsWith(`src/${name}/`)),
+      product.some(({ path }) => moduleOf(path) === name),
       name,
     ).toBe(true)
   }
 })
 
-/** The module of a path under src/; null for the composition root's own files. */
+/** The module of a path; null for the composition root's own files. */
 function moduleOf(path: string): string | null {
+  if (path.startsWith('web/')) return 'web'
   const [, module, rest] = path.split('/')
   return rest === undefined ? null : (module ?? null)
 }

@@ -115,6 +115,22 @@ const UsageReport = z
   })
   .meta({ id: 'UsageReport' })
 
+const ServerJson = z
+  .object({
+    version: z.string(),
+    upstream: z.enum(['SANDBOX', 'GEMINI']).meta({ description: 'Where calls are forwarded.' }),
+    callOrigin: z
+      .string()
+      .optional()
+      .meta({ description: 'Where calls are answered. Absent: at the origin of this reply.' }),
+    clientAddress: z
+      .string()
+      .optional()
+      .meta({ description: 'The address this request came from, after trusted proxies.' }),
+    models: z.array(z.string()).meta({ description: 'Ids of the models that have a price.' }),
+  })
+  .meta({ id: 'Server' })
+
 const PROJECTS = '/pollux/v1/projects'
 const PROJECT = `${PROJECTS}/{project}` as const
 const KEYS = `${PROJECT}/keys` as const
@@ -146,6 +162,19 @@ const KEY_ENDPOINTS = {
     errors: ['RESOURCE_NOT_FOUND'],
     audit: null,
     summary: 'Lists the keys of a project in order of creation.',
+  }),
+  searchKeys: endpoint({
+    id: 'pollux.v1.keys.search',
+    method: 'GET',
+    path: '/pollux/v1/keys',
+    permission: 'apikeys.keys.list',
+    resource: 'filtered',
+    query: PageQuery.extend({ showDeleted: ShowDeleted }),
+    body: null,
+    response: z.object({ keys: z.array(PolluxKey).optional(), nextPageToken: z.string().optional() }),
+    errors: [],
+    audit: null,
+    summary: 'Lists the keys of every project in which the caller may list them, in order of creation.',
   }),
   getKey: endpoint({
     id: 'pollux.v1.keys.get',
@@ -359,6 +388,18 @@ export const POLLUX_V1 = {
     errors: [],
     audit: null,
     summary: 'This document.',
+  }),
+  getServer: endpoint({
+    id: 'pollux.v1.server.get',
+    method: 'GET',
+    path: '/pollux/v1/server',
+    permission: 'any authenticated',
+    query: NO_QUERY,
+    body: null,
+    response: ServerJson,
+    errors: [],
+    audit: null,
+    summary: 'What a client may know of this server, and the address it sees the client at.',
   }),
   getMetrics: endpoint({
     id: 'pollux.metrics.get',

@@ -30,6 +30,17 @@ export interface PolluxContext extends KeysContext {
   /** The exposition text for Prometheus. */
   readonly metrics: () => Promise<string>
   readonly tiers: ShippedTiers
+  readonly server: ServerFacts
+}
+
+/** What a client may know of the server it talks to. */
+export interface ServerFacts {
+  readonly version: string
+  readonly upstream: 'SANDBOX' | 'GEMINI'
+  /** Origin of the data plane; null: the one that was asked. */
+  readonly callOrigin: string | null
+  /** Ids of the models that have a price. */
+  readonly models: readonly string[]
 }
 
 const API_VERSION = '1'
@@ -42,12 +53,22 @@ export function polluxHandlers(context: PolluxContext): Handlers<typeof POLLUX_V
     ...projectHandlers(context),
     getOpenApi: async () => (openApi ??= openApiDocument(ENDPOINTS, API_VERSION)),
     getMetrics: () => context.metrics(),
+    async getServer({ callerIp }) {
+      const { callOrigin, models, ...facts } = context.server
+      return {
+        ...facts,
+        models: [...models].sort(),
+        ...(callOrigin === null ? {} : { callOrigin }),
+        ...(callerIp === '' ? {} : { clientAddress: callerIp }),
+      }
+    },
   }
 }
 
 type KeyMethods =
   | 'createKey'
   | 'listKeys'
+  | 'searchKeys'
   | 'getKey'
   | 'updateKey'
   | 'deleteKey'
@@ -67,9 +88,20 @@ function keyHandlers(context: PolluxContext): Pick<Handlers<typeof POLLUX_V1>, K
       return { ...keyJson(key, now()), keyString }
     },
     async listKeys(call) {
-      const { number: projectNumber } = await requireProject(storage, call.params.project, call)
       const { showDeleted = false } = call.query
+      const { number: projectNumber } = await requireProject(storage, call.params.project, call)
       const page = await storage.keys.list({ projectNumber, showDeleted, ...pageRequest(call.query) })
+      const nowMs = now()
+      return { keys: page.items.map(key => keyJson(key, nowMs)), ...nextPageToken(page.nextCursor) }
+    },
+    async searchKeys(call) {
+      const { showDeleted = false } = call.query
+      const { numbers } = projectsOf(call.principal, 'apikeys.keys.list')
+      const page = await storage.keys.search({
+        showDeleted,
+        ...(numbers === undefined ? {} : { numbers }),
+        ...pageRequest(call.query),
+      })
       const nowMs = now()
       return { keys: page.items.map(key => keyJson(key, nowMs)), ...nextPageToken(page.nextCursor) }
     },

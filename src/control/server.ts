@@ -35,7 +35,7 @@ import { policyHandlers } from './iam.ts'
 import type { ControlLog } from './jobs.ts'
 import { ledgerHandlers } from './ledger.ts'
 import { parseBody, parseQuery } from './parse.ts'
-import { polluxHandlers } from './pollux.ts'
+import { type ServerFacts, polluxHandlers } from './pollux.ts'
 import { type Prices, priceHandlers } from './prices.ts'
 import { projectsHandlers } from './projects.ts'
 import { serviceAccountHandlers } from './service-accounts.ts'
@@ -54,6 +54,7 @@ export interface ControlDeps {
   readonly adminTokenDigest: string | null
   /** The exposition text for Prometheus. */
   readonly metrics: () => Promise<string>
+  readonly server: ServerFacts
   readonly log: ControlLog
   /** How people sign in; the default is at this machine, with passwords and passkeys. */
   readonly signIn?: SignInSettings
@@ -88,7 +89,7 @@ interface Reception {
 
 /** The management plane, ready to be handed requests. It opens no socket of its own. */
 export async function createControl(deps: ControlDeps): Promise<Control> {
-  const { storage, quota, tiers, metrics, now = Date.now } = deps
+  const { storage, quota, tiers, metrics, server, now = Date.now } = deps
   const { signIn = NO_SIGN_IN, origins = () => [] } = deps
   const answerError = (thrown: unknown, request: FastifyRequest, reply: FastifyReply): void => {
     sendError(deps.log, thrown, { request, reply })
@@ -128,7 +129,7 @@ export async function createControl(deps: ControlDeps): Promise<Control> {
     reception.visitors.set(request.raw, { caller, browser })
     if (request.is404) throw unknownMethod(request)
   })
-  const context = { storage, quota, tiers, metrics, now }
+  const context = { storage, quota, tiers, metrics, server, now }
   register(fastify, reception, { table: APIKEYS_V2, handlers: apikeysHandlers(context) })
   register(fastify, reception, { table: PROJECTS_V3, handlers: projectsHandlers(storage) })
   register(fastify, reception, { table: POLLUX_V1, handlers: polluxHandlers(context) })

@@ -93,12 +93,28 @@ export class Keys implements KeyStore {
     }))
   }
 
-  async list(
-    query: { readonly projectNumber: string; readonly showDeleted: boolean } & PageRequest,
+  async list({
+    projectNumber,
+    ...query
+  }: { readonly projectNumber: string; readonly showDeleted: boolean } & PageRequest): Promise<Page<Key>> {
+    return await this.#page({ ...query, numbers: [projectNumber] }, projectNumber)
+  }
+
+  async search(
+    query: { readonly showDeleted: boolean; readonly numbers?: readonly string[] } & PageRequest,
   ): Promise<Page<Key>> {
-    const scope = ['keys', query.projectNumber, String(query.showDeleted)]
+    return await this.#page(query, '*')
+  }
+
+  /** `place` binds the cursor to the list it is of. */
+  async #page(
+    query: { readonly showDeleted: boolean; readonly numbers?: readonly string[] } & PageRequest,
+    place: string,
+  ): Promise<Page<Key>> {
+    const scope = ['keys', place, String(query.showDeleted)]
     const after = decodeCursor(query.cursor, scope, ['number', 'string'])
-    let rows = selectKeys(this.#engine.db).where('project_number', '=', query.projectNumber)
+    let rows = selectKeys(this.#engine.db)
+    if (query.numbers !== undefined) rows = rows.where('project_number', 'in', query.numbers)
     if (!query.showDeleted) rows = rows.where('delete_time', 'is', null)
     if (after !== null) {
       const [time, uid] = [Number(after[0]), String(after[1])]

@@ -181,6 +181,7 @@ function keysAfterAppends(keys: KeyStore, queue: AppendQueue): KeyStore {
     findByDigest: digest => keys.findByDigest(digest),
     reveal: (...args) => keys.reveal(...args),
     list: query => keys.list(query),
+    search: query => keys.search(query),
     async update(target, patch, ...trail) {
       if (patch.unusedSinceMs !== undefined) await queue.settled()
       return await keys.update(target, patch, ...trail)

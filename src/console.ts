@@ -1,0 +1,144 @@
+/** The console's place in the server: its files once they are built, a page that says so before. */
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Exchange } from './http/listener.ts'
+import { writeReply } from './http/reply.ts'
+import { StaticRoom } from './http/static.ts'
+
+const PACKAGE_ROOT = join(import.meta.dirname, '..')
+/** Where `web/build.ts` puts what it compiled. Kept out of the repository. */
+const BUILT_DIR = join(PACKAGE_ROOT, 'dist', 'console')
+const BUILD_SCRIPT = join(PACKAGE_ROOT, 'web', 'build.ts')
+
+/** What the console's page is while there is none. */
+type Stage = 'building' | 'failed' | 'absent'
+
+export interface Console {
+  /** Answers a request for a path that `isConsolePath` names. */
+  answer(exchange: Exchange): void
+  /** Ends a build under way. */
+  close(): void
+}
+
+export interface ConsoleOptions {
+  /** Origin of calls where it is not the console's own, for the page's policy. */
+  readonly callOrigin: string | null
+  /** Compile the console in a process of its own if what is there is older than its sources. */
+  readonly build: boolean
+  /** Told once when a build failed; `output` is what it wrote. */
+  readonly onFailure: (output: string) => void
+}
+
+/** Serves what was built before at once, and what a build makes as soon as it is done. */
+export async function openConsole(options: ConsoleOptions): Promise<Console> {
+  const headers = pageHeaders(options.callOrigin)
+  const open = (): Promise<StaticRoom> => StaticRoom.open(BUILT_DIR, headers)
+  let room = existsSync(join(BUILT_DIR, 'console.html')) ? await open() : null
+  let stage: Stage = options.build ? 'building' : 'absent'
+  const build = options.build ? startBuild() : null
+  if (build !== null) void settle(build)
+  async function settle({ done }: Build): Promise<void> {
+    const { outcome, output } = await done
+    try {
+      // A build that found nothing to do leaves the files that are being served.
+      if (outcome === 'built' || (outcome === 'current' && room === null)) room = await open()
+      if (outcome !== 'failed') return
+      options.onFailure(output)
+    } catch (error) {
+      options.onFailure(String(error))
+    }
+    stage = 'failed'
+  }
+  return {
+    answer: exchange => (room === null ? answerStage(exchange, stage) : room.answer(exchange)),
+    close: () => build?.stop(),
+  }
+}
+
+interface Build {
+  readonly done: Promise<{ readonly outcome: 'built' | 'current' | 'failed'; readonly output: string }>
+  stop(): void
+}
+
+const OUTPUT_CHARS_MAX = 20_000
+/** Exit code of `web/build.ts` when what is built is up to date. */
+const EXIT_CURRENT = 10
+
+/** In a process of its own, at a low priority: calls are answered meanwhile. */
+function startBuild(): Build {
+  const child = spawn(process.execPath, [BUILD_SCRIPT], {
+    cwd: PACKAGE_ROOT,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let output = ''
+  const keep = (chunk: Buffer): void => {
+    output = (output + chunk.toString('utf8')).slice(-OUTPUT_CHARS_MAX)
+  }
+  child.stdout.on('data', keep)
+  child.stderr.on('data', keep)
+  let isStopped = false
+  const done = new Promise<{ outcome: 'built' | 'current' | 'failed'; output: string }>(resolve => {
+    child.once('error', error => resolve({ outcome: 'failed', output: String(error) }))
+    child.once('close', code => {
+      if (isStopped) return
+      resolve({ outcome: code === 0 ? 'built' : code === EXIT_CURRENT ? 'current' : 'failed', output })
+    })
+  })
+  return {
+    done,
+    stop: () => {
+      isStopped = true
+      child.kill()
+    },
+  }
+}
+
+/** No script but our files, no inline style, no frame, nothing from elsewhere (CSP Level 3, Trusted Types). */
+function pageHeaders(callOrigin: string | null): Record<string, string> {
+  const policy = [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "font-src 'self'",
+    "img-src 'self'",
+    `connect-src 'self'${callOrigin === null ? '' : ` ${callOrigin}`}`,
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+    "require-trusted-types-for 'script'",
+    "trusted-types 'none'",
+  ]
+  return {
+    'content-security-policy': policy.join('; '),
+    'x-content-type-options': 'nosniff',
+    'referrer-policy': 'no-referrer',
+    'cross-origin-opener-policy': 'same-origin',
+    'cross-origin-resource-policy': 'same-origin',
+    'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=(), usb=()',
+  }
+}
+
+const STAGE_TEXT: Readonly<Record<Stage, string>> = {
+  building: 'The console is being built. This page loads again by itself; calls are answered already.',
+  failed:
+    'The console could not be built. The log says why; `node web/build.ts` tries again. Calls are answered.',
+  absent: 'The console is not built. `node web/build.ts` builds it. Calls are answered.',
+}
+
+function answerStage({ response, requestId }: Exchange, stage: Stage): void {
+  const text = STAGE_TEXT[stage]
+  writeReply(response, {
+    status: 503,
+    headers: {
+      ...pageHeaders(null),
+      'content-type': 'text/html; charset=utf-8',
+      'cache-control': 'no-store',
+      'x-request-id': requestId,
+      ...(stage === 'building' ? { 'retry-after': '2', refresh: '2' } : {}),
+    },
+    body: Buffer.from(
+      `<!doctype html><html lang="en"><meta charset="utf-8"><title>Pollux</title><h1>Pollux</h1><p>${text}</p></html>\n`,
+    ),
+  })
+}

@@ -1,0 +1,31 @@
+import { useQueryClient } from '@tanstack/react-query'
+import { useMemo } from 'react'
+import type { BodyOf } from '../../src/contract/endpoint.ts'
+import { POLLUX_V1 } from '../../src/contract/pollux.v1.ts'
+import type { KeyPlace } from '../paths.ts'
+import { client } from '../session.ts'
+
+type KeyPatch = BodyOf<typeof POLLUX_V1.updateKey>
+
+/** What can be done to a key. Each resolves when the server has done it and the screens know. */
+export function useKeyChanges({ project, key }: KeyPlace) {
+  const queries = useQueryClient()
+  return useMemo(() => {
+    const params = { project, key }
+    const told = async (change: Promise<unknown>): Promise<void> => {
+      await change
+      await queries.invalidateQueries({ queryKey: ['keys'] })
+    }
+    return {
+      /** Changes exactly the fields that are given; null clears one. */
+      update: (body: KeyPatch) => {
+        const query = { updateMask: Object.keys(body).join(',') }
+        return told(client.call(POLLUX_V1.updateKey, { params, query, body }))
+      },
+      disable: () => told(client.call(POLLUX_V1.disableKey, { params })),
+      enable: () => told(client.call(POLLUX_V1.enableKey, { params })),
+      delete: () => told(client.call(POLLUX_V1.deleteKey, { params, query: {} })),
+      undelete: () => told(client.call(POLLUX_V1.undeleteKey, { params })),
+    }
+  }, [queries, project, key])
+}

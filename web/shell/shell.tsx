@@ -1,0 +1,118 @@
+import { useQuery } from '@tanstack/react-query'
+import { FolderClosed, KeyRound, LogOut, Moon, Sun, SunMoon } from 'lucide-react'
+import { Suspense, useEffect, useRef, useState } from 'react'
+import { Link, NavLink, Outlet, useLocation } from 'react-router'
+import { PATHS, keysPath } from '../paths.ts'
+import { queryClient, serverQuery } from '../queries.ts'
+import { signOut } from '../session.ts'
+import { THEMES, type Theme, chooseTheme, currentTheme } from '../theme/theme.ts'
+import { IconButton } from '../ui/button.tsx'
+import { Mark } from '../ui/star.tsx'
+import { ProjectSwitcher } from './project-switcher.tsx'
+import './shell.css'
+
+/** The rail's entries, in the order of AI Studio's. A screen that is not built has none. */
+const ENTRIES = [
+  { to: PATHS.keys, text: 'API keys', Icon: KeyRound },
+  { to: PATHS.projects, text: 'Projects', Icon: FolderClosed },
+] as const
+
+/** The frame of every screen: the rail with where one can go, and where one is. */
+export function Shell() {
+  const main = useFocusOnNewScreen()
+  return (
+    <div className="shell">
+      <a className="shell__skip" href="#main">
+        Skip to the content
+      </a>
+      <div className="rail">
+        <Link to={keysPath()} className="rail__home">
+          <Mark />
+          Pollux
+        </Link>
+        <ProjectSwitcher />
+        <nav aria-label="Screens">
+          <ul>
+            {ENTRIES.map(({ to, text, Icon }) => (
+              <li key={to}>
+                <NavLink to={to} className="rail__entry">
+                  <Icon aria-hidden />
+                  {text}
+                </NavLink>
+              </li>
+            ))}
+          </ul>
+        </nav>
+        <Foot />
+      </div>
+      <main id="main" ref={main} className="shell__main" tabIndex={-1}>
+        <Suspense fallback={<div className="waiting" />}>
+          <Outlet />
+        </Suspense>
+      </main>
+    </div>
+  )
+}
+
+/** Where calls go, and the few things that are about the person and not the organization. */
+function Foot() {
+  const { data: server } = useQuery(serverQuery)
+  return (
+    <div className="rail__foot">
+      {server !== undefined && (
+        <p className={`rail__upstream rail__upstream--${server.upstream.toLowerCase()}`}>
+          {server.upstream === 'SANDBOX' ? 'Sandbox upstream' : 'Forwards to Gemini'}
+          <span className="rail__facts">Pollux {server.version} · UTC · USD</span>
+        </p>
+      )}
+      <div className="rail__tools">
+        <ThemeButton />
+        <IconButton
+          label="Sign out"
+          onPress={() => {
+            signOut()
+            queryClient.clear()
+          }}
+        >
+          <LogOut aria-hidden />
+        </IconButton>
+      </div>
+    </div>
+  )
+}
+
+const THEME_ICONS = { system: SunMoon, light: Sun, dark: Moon } as const
+
+function ThemeButton() {
+  const [theme, setTheme] = useState<Theme>(currentTheme)
+  const next = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length] ?? 'system'
+  const Icon = THEME_ICONS[theme]
+  return (
+    <IconButton
+      label={`Theme: ${theme}. Change to ${next}`}
+      onPress={() => {
+        chooseTheme(next)
+        setTheme(next)
+      }}
+    >
+      <Icon aria-hidden />
+    </IconButton>
+  )
+}
+
+/** A new screen is announced by its heading, which takes the focus: a page load would have done the same. */
+function useFocusOnNewScreen() {
+  const main = useRef<HTMLElement>(null)
+  const { pathname } = useLocation()
+  const isFirst = useRef(true)
+  useEffect(() => {
+    if (isFirst.current) {
+      isFirst.current = false
+      return
+    }
+    window.scrollTo(0, 0)
+    const target = main.current?.querySelector<HTMLElement>('h1') ?? main.current
+    target?.focus({ preventScroll: true })
+  }, [pathname])
+  return main
+}

@@ -1,0 +1,74 @@
+import { type ReactNode, useState } from 'react'
+import { Dialog as AriaDialog, Heading, Modal, ModalOverlay } from 'react-aria-components'
+import { Button } from './button.tsx'
+import { ErrorNotice } from './notice.tsx'
+
+interface DialogProps {
+  readonly title: string
+  readonly onClose: () => void
+  readonly children: ReactNode
+}
+
+/** A question over the screen. Escape and a press beside it close it; the focus goes back to where it was. */
+export function Dialog({ title, onClose, children }: DialogProps) {
+  return (
+    <ModalOverlay isOpen isDismissable onOpenChange={isOpen => !isOpen && onClose()} className="veil">
+      <Modal className="dialog">
+        <AriaDialog>
+          <Heading slot="title" level={2}>
+            {title}
+          </Heading>
+          {children}
+        </AriaDialog>
+      </Modal>
+    </ModalOverlay>
+  )
+}
+
+interface ConfirmProps extends DialogProps {
+  /** The verb on the button. */
+  readonly verb: string
+  readonly look?: 'first' | 'grave'
+  readonly isDisabled?: boolean
+  /** Closes the dialog when it resolves; what it rejects with is shown. */
+  readonly onConfirm: () => Promise<unknown>
+}
+
+/** A dialog that does one thing, or says why it could not. */
+export function ConfirmDialog({
+  verb,
+  look = 'first',
+  isDisabled = false,
+  onConfirm,
+  ...dialog
+}: ConfirmProps) {
+  const [error, setError] = useState<unknown>(null)
+  const [isWorking, setWorking] = useState(false)
+  const confirm = (): void => {
+    setWorking(true)
+    onConfirm().then(dialog.onClose, (cause: unknown) => {
+      setError(cause)
+      setWorking(false)
+    })
+  }
+  return (
+    <Dialog title={dialog.title} onClose={dialog.onClose}>
+      <form
+        onSubmit={event => {
+          event.preventDefault()
+          if (!isDisabled && !isWorking) confirm()
+        }}
+        className="dialog__form"
+      >
+        {dialog.children}
+        {error !== null && <ErrorNotice title="Nothing was changed" error={error} />}
+        <div className="actions">
+          <Button onPress={dialog.onClose}>Cancel</Button>
+          <Button type="submit" look={look} isDisabled={isDisabled || isWorking}>
+            {verb}
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  )
+}

@@ -1,0 +1,32 @@
+import { useCallback } from 'react'
+import { useSearchParams } from 'react-router'
+
+/**
+ * A screen's state in its address: the values of the search, with `defaults` for what is absent. Setting a value to its
+ * default removes it, so that an address says only what somebody chose. Replaces the history entry.
+ */
+export function useUrlState<State extends Readonly<Record<string, string>>>(
+  defaults: State,
+): readonly [State, (change: Partial<State>) => void] {
+  const [search, setSearch] = useSearchParams()
+  const state = Object.fromEntries(
+    Object.entries(defaults).map(([name, value]) => [name, search.get(name) ?? value]),
+  ) as State
+  const change = useCallback(
+    (changed: Partial<State>) => {
+      setSearch(
+        before => {
+          const after = new URLSearchParams(before)
+          for (const [name, value] of Object.entries(changed)) {
+            if (value === undefined || value === defaults[name]) after.delete(name)
+            else after.set(name, value)
+          }
+          return after
+        },
+        { replace: true },
+      )
+    },
+    [setSearch, defaults],
+  )
+  return [state, change]
+}
