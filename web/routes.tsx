@@ -15,6 +15,18 @@ const router = createBrowserRouter([
       { index: true, element: <Navigate to={PATHS.keys} replace /> },
       { path: PATHS.keys, element: <KeysScreen /> },
       {
+        path: PATHS.newKey,
+        lazy: async () => ({ Component: (await import('./keys/create-screen.tsx')).CreateScreen }),
+      },
+      {
+        path: PATHS.key,
+        lazy: async () => ({ Component: (await import('./keys/key-screen.tsx')).KeyScreen }),
+      },
+      {
+        path: PATHS.editKey,
+        lazy: async () => ({ Component: (await import('./keys/edit-screen.tsx')).EditScreen }),
+      },
+      {
         path: PATHS.projects,
         lazy: async () => ({ Component: (await import('./projects/projects-screen.tsx')).ProjectsScreen }),
       },

@@ -17,9 +17,10 @@ export function useKeyChanges({ project, key }: KeyPlace) {
       await queries.invalidateQueries({ queryKey: ['keys'] })
     }
     return {
-      /** Changes exactly the fields that are given; null clears one. */
+      /** Changes exactly the fields that are given; null clears one. With an etag, only the key that was read. */
       update: (body: KeyPatch) => {
-        const query = { updateMask: Object.keys(body).join(',') }
+        const mask = Object.keys(body).filter(field => field !== 'etag')
+        const query = { updateMask: mask.join(',') }
         return told(client.call(POLLUX_V1.updateKey, { params, query, body }))
       },
       disable: () => told(client.call(POLLUX_V1.disableKey, { params })),

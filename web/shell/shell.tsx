@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { FolderClosed, KeyRound, LogOut, Moon, Sun, SunMoon } from 'lucide-react'
 import { Suspense, useEffect, useRef, useState } from 'react'
-import { Link, NavLink, Outlet, useLocation } from 'react-router'
+import { Link, Outlet, useLocation } from 'react-router'
 import { PATHS, keysPath } from '../paths.ts'
 import { queryClient, serverQuery } from '../queries.ts'
 import { signOut } from '../session.ts'
@@ -11,15 +11,16 @@ import { Mark } from '../ui/star.tsx'
 import { ProjectSwitcher } from './project-switcher.tsx'
 import './shell.css'
 
-/** The rail's entries, in the order of AI Studio's. A screen that is not built has none. */
+/** The rail's entries, in the order of AI Studio's. A screen that is not built has none. `isHere`: its addresses. */
 const ENTRIES = [
-  { to: PATHS.keys, text: 'API keys', Icon: KeyRound },
-  { to: PATHS.projects, text: 'Projects', Icon: FolderClosed },
+  { to: PATHS.keys, text: 'API keys', Icon: KeyRound, isHere: /\/keys(?:\/|$)/ },
+  { to: PATHS.projects, text: 'Projects', Icon: FolderClosed, isHere: /^\/projects(?!.*\/keys)/ },
 ] as const
 
 /** The frame of every screen: the rail with where one can go, and where one is. */
 export function Shell() {
-  const main = useFocusOnNewScreen()
+  const { pathname } = useLocation()
+  const main = useFocusOnNewScreen(pathname)
   return (
     <div className="shell">
       <a className="shell__skip" href="#main">
@@ -33,12 +34,16 @@ export function Shell() {
         <ProjectSwitcher />
         <nav aria-label="Screens">
           <ul>
-            {ENTRIES.map(({ to, text, Icon }) => (
+            {ENTRIES.map(({ to, text, Icon, isHere }) => (
               <li key={to}>
-                <NavLink to={to} className="rail__entry">
+                <Link
+                  to={to}
+                  className="rail__entry"
+                  {...(isHere.test(pathname) ? { 'aria-current': 'page' } : {})}
+                >
                   <Icon aria-hidden />
                   {text}
-                </NavLink>
+                </Link>
               </li>
             ))}
           </ul>
@@ -101,9 +106,8 @@ function ThemeButton() {
 }
 
 /** A new screen is announced by its heading, which takes the focus: a page load would have done the same. */
-function useFocusOnNewScreen() {
+function useFocusOnNewScreen(pathname: string) {
   const main = useRef<HTMLElement>(null)
-  const { pathname } = useLocation()
   const isFirst = useRef(true)
   useEffect(() => {
     if (isFirst.current) {

@@ -1,0 +1,212 @@
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { type ReactNode, useMemo, useState } from 'react'
+import { useSearchParams } from 'react-router'
+import { KEY_BUDGETS_V1 } from '../../src/contract/budgets.v1.ts'
+import { POLLUX_V1 } from '../../src/contract/pollux.v1.ts'
+import { keysPath } from '../paths.ts'
+import { type KeyJson, keysQuery, projectsQuery, serverQuery } from '../queries.ts'
+import { CreateProjectDialog } from '../projects/create-project-dialog.tsx'
+import { client } from '../session.ts'
+import { Button, ButtonLink } from '../ui/button.tsx'
+import { CodeTabs } from '../ui/code-tabs.tsx'
+import { SelectField } from '../ui/field.tsx'
+import { ErrorNotice } from '../ui/notice.tsx'
+import { Page } from '../ui/page.tsx'
+import { type KeyDraft, TEMPLATES, bodyOf, capOf, draftFrom, keyIdOf, problemsOf } from './draft.ts'
+import { cliCommands, curlCommands } from './equivalents.ts'
+import { AccessFields, BudgetFields, ClientFields, ExpiryFields, NameFields } from './key-form.tsx'
+import { NewKey } from './new-key.tsx'
+import { idOf } from './rows.ts'
+import { sentenceOf } from './sentence.ts'
+import './form.css'
+
+interface Made {
+  readonly key: KeyJson
+  readonly keyString: string
+  readonly draft: KeyDraft
+}
+
+/** Create key: described on the left, said in words on the right, shown once at the end. */
+export function CreateScreen() {
+  const [search] = useSearchParams()
+  const [draft, setDraft] = useState<KeyDraft>(() => draftFrom(search))
+  const [made, setMade] = useState<Made | null>(null)
+  const { data: projects = [] } = useQuery(projectsQuery)
+  const chosen = draft.project || projects.find(({ state }) => state === 'ACTIVE')?.projectId || ''
+  const whole = useMemo(() => ({ ...draft, project: chosen }), [draft, chosen])
+  if (made !== null) {
+    const { key, keyString, draft } = made
+    return (
+      <NewKey place={{ project: draft.project, key: idOf(key.name) }} keyString={keyString} draft={draft} />
+    )
+  }
+  return (
+    <Form
+      draft={whole}
+      onChange={change => setDraft(before => ({ ...before, ...change }))}
+      onMade={setMade}
+    />
+  )
+}
+
+interface FormProps {
+  readonly draft: KeyDraft
+  readonly onChange: (change: Partial<KeyDraft>) => void
+  readonly onMade: (made: Made) => void
+}
+
+function Form({ draft, onChange, onMade }: FormProps) {
+  const queries = useQueryClient()
+  const { data: server } = useQuery(serverQuery)
+  const { data: keys = [] } = useQuery(keysQuery)
+  const [error, setError] = useState<unknown>(null)
+  const [isWorking, setWorking] = useState(false)
+  const problems = problemsOf(draft, Date.now())
+  const isReady = draft.project !== '' && Object.values(problems).every(problem => problem === null)
+  const keyId = useMemo(
+    () => keyIdOf(draft.name, new Set(keys.map(({ name }) => idOf(name)))),
+    [draft.name, keys],
+  )
+  const part = { draft, problems, onChange }
+  const create = async (): Promise<void> => {
+    setWorking(true)
+    setError(null)
+    try {
+      const made = await makeKey(draft, keyId)
+      void queries.invalidateQueries({ queryKey: ['keys'] })
+      void queries.invalidateQueries({ queryKey: ['budgets'] })
+      onMade(made)
+    } catch (cause) {
+      setError(cause)
+      setWorking(false)
+    }
+  }
+  return (
+    <Page
+      title="Create key"
+      about="The key is shown once, when it is made. What it may do can be changed later."
+    >
+      <form
+        className="form"
+        onSubmit={event => {
+          event.preventDefault()
+          if (isReady && !isWorking) void create()
+        }}
+      >
+        <div className="form__parts">
+          <Part title="What for">
+            <StartFields draft={draft} onChange={onChange} />
+            <NameFields {...part} />
+          </Part>
+          <Part title="Restrictions">
+            <ClientFields {...part} ownAddress={server?.clientAddress ?? null} />
+            <AccessFields {...part} models={server?.models ?? []} />
+          </Part>
+          <Part title="Budget and expiry">
+            <BudgetFields {...part} />
+            <ExpiryFields {...part} />
+          </Part>
+        </div>
+        <aside className="form__side" aria-label="Summary">
+          <div className="panel">
+            <h2>This key</h2>
+            <p role="status">{sentenceOf(draft)}</p>
+            {error !== null && <ErrorNotice title="The key was not made" error={error} />}
+            <div className="actions">
+              <Button type="submit" look="first" isDisabled={!isReady || isWorking}>
+                Create key
+              </Button>
+              <ButtonLink to={keysPath({ project: draft.project })}>Cancel</ButtonLink>
+            </div>
+          </div>
+          <Equivalents draft={draft} keyId={keyId} />
+        </aside>
+      </form>
+    </Page>
+  )
+}
+
+/** The key, and its budget before anybody has the key. If the budget is refused, the key goes again. */
+async function makeKey(draft: KeyDraft, keyId: string | undefined): Promise<Made> {
+  const { project } = draft
+  const { keyString = '', ...key } = await client.call(POLLUX_V1.createKey, {
+    params: { project },
+    query: keyId === undefined ? {} : { keyId },
+    body: bodyOf(draft, Date.now()),
+  })
+  const cap = capOf(draft)
+  if (cap === null) return { key, keyString, draft }
+  const params = { project, key: idOf(key.name) }
+  try {
+    const { period, policy } = draft
+    await client.call(KEY_BUDGETS_V1.createBudget, {
+      params,
+      query: { budgetId: period },
+      body: { cap, policy },
+    })
+  } catch (error) {
+    await client.call(POLLUX_V1.deleteKey, { params, query: {} })
+    throw error
+  }
+  return { key, keyString, draft }
+}
+
+function StartFields({ draft, onChange }: Pick<FormProps, 'draft' | 'onChange'>) {
+  const { data: projects = [] } = useQuery(projectsQuery)
+  const [isCreating, setCreating] = useState(false)
+  return (
+    <>
+      <div className="form__pair form__pair--end">
+        <SelectField
+          label="Project"
+          value={draft.project}
+          onChange={project => onChange({ project })}
+          options={projects
+            .filter(({ state }) => state === 'ACTIVE')
+            .map(({ projectId, displayName }) => [projectId, displayName ?? projectId])}
+        />
+        <Button onPress={() => setCreating(true)}>New project</Button>
+      </div>
+      <SelectField
+        label="Template"
+        value=""
+        onChange={template => onChange(TEMPLATES[template]?.draft ?? {})}
+        options={[
+          ['', 'Fill in from a template …'],
+          ...Object.entries(TEMPLATES).map(([id, { text }]) => [id, text] as const),
+        ]}
+      />
+      {isCreating && (
+        <CreateProjectDialog
+          onClose={() => setCreating(false)}
+          onCreated={project => onChange({ project })}
+        />
+      )}
+    </>
+  )
+}
+
+function Equivalents({ draft, keyId }: { readonly draft: KeyDraft; readonly keyId: string | undefined }) {
+  const place = { origin: location.origin, keyId, nowMs: Date.now() }
+  return (
+    <div className="panel">
+      <h2>The same without the console</h2>
+      <CodeTabs
+        label="The same without the console"
+        snippets={[
+          { id: 'cli', text: 'Command line', code: cliCommands(draft, place) },
+          { id: 'curl', text: 'curl', code: curlCommands(draft, place) },
+        ]}
+      />
+    </div>
+  )
+}
+
+function Part({ title, children }: { readonly title: string; readonly children: ReactNode }) {
+  return (
+    <section className="panel">
+      <h2>{title}</h2>
+      {children}
+    </section>
+  )
+}

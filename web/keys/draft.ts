@@ -1,0 +1,245 @@
+/** A key that is being described: what the form holds, what it means, and what is wrong with it. */
+import type { BodyOf } from '../../src/contract/endpoint.ts'
+import type { POLLUX_V1 } from '../../src/contract/pollux.v1.ts'
+import {
+  BUDGET_PERIODS,
+  BUDGET_POLICIES,
+  type BudgetPeriod,
+  type BudgetPolicy,
+} from '../../src/domain/budget.ts'
+import {
+  ALLOWED_TOOLS,
+  type AllowedTool,
+  ENVIRONMENTS,
+  type Environment,
+  type Restrictions,
+} from '../../src/domain/key.ts'
+import { assertKeyDisplayName, assertKeyId, parseAllowedModels } from '../../src/domain/key-fields.ts'
+import { GEMINI_SERVICE } from '../../src/domain/method-name.ts'
+import { parseUsd } from '../../src/domain/money.ts'
+import { parseRestrictions } from '../../src/domain/restriction.ts'
+import { problemOf } from './problem.ts'
+
+/** The methods that the data plane serves, by their bare names. */
+export const METHODS = [
+  'GenerateContent',
+  'StreamGenerateContent',
+  'CountTokens',
+  'EmbedContent',
+  'BatchEmbedContents',
+  'ListModels',
+  'GetModel',
+] as const
+
+export const CLIENT_KINDS = ['any', 'addresses', 'referrers', 'applications', 'bundleIds'] as const
+export type ClientKind = (typeof CLIENT_KINDS)[number]
+
+/** Days from now; `never`; or `at`, the moment in `expireTime`. */
+export const EXPIRIES = ['never', '7', '30', '90', '365', 'at'] as const
+export type Expiry = (typeof EXPIRIES)[number]
+
+export interface KeyDraft {
+  readonly project: string
+  readonly name: string
+  readonly environment: Environment | ''
+  /** Google's rule: one kind of client a key. */
+  readonly clients: ClientKind
+  /** Lists, one entry a line; the one of `clients` counts. */
+  readonly addresses: string
+  readonly referrers: string
+  readonly applications: string
+  readonly bundleIds: string
+  /** Empty: every method. */
+  readonly methods: readonly string[]
+  /** One a line; empty: every model. */
+  readonly models: string
+  /** null: every tool. */
+  readonly tools: readonly AllowedTool[] | null
+  /** Dollars; empty: no cap. */
+  readonly cap: string
+  readonly period: BudgetPeriod
+  readonly policy: BudgetPolicy
+  readonly expiry: Expiry
+  /** As `<input type="datetime-local">` has it. */
+  readonly expireTime: string
+}
+
+export const EMPTY_DRAFT: KeyDraft = {
+  project: '',
+  name: '',
+  environment: '',
+  clients: 'any',
+  addresses: '',
+  referrers: '',
+  applications: '',
+  bundleIds: '',
+  methods: [],
+  models: '',
+  tools: null,
+  cap: '',
+  period: 'month',
+  policy: 'clamp',
+  expiry: 'never',
+  expireTime: '',
+}
+
+type KeyInput = BodyOf<typeof POLLUX_V1.createKey>
+
+/** The non-empty lines of a list. */
+export function linesOf(text: string): readonly string[] {
+  return text
+    .split(/[\n,]/)
+    .map(line => line.trim())
+    .filter(line => line !== '')
+}
+
+/** The restrictions that the form describes, as the API has them; not checked. */
+function restrictionsOf(draft: KeyDraft): Restrictions {
+  const apiTargets =
+    draft.methods.length === 0 ? {} : { apiTargets: [{ service: GEMINI_SERVICE, methods: draft.methods }] }
+  return { ...clientRestrictions(draft), ...apiTargets }
+}
+
+function clientRestrictions(draft: KeyDraft): Restrictions {
+  switch (draft.clients) {
+    case 'addresses':
+      return { serverKeyRestrictions: { allowedIps: linesOf(draft.addresses) } }
+    case 'referrers':
+      return { browserKeyRestrictions: { allowedReferrers: linesOf(draft.referrers) } }
+    case 'applications': {
+      const allowedApplications = linesOf(draft.applications).map(line => {
+        const [packageName = '', sha1Fingerprint = ''] = line.split(/\s+/)
+        return { packageName, sha1Fingerprint }
+      })
+      return { androidKeyRestrictions: { allowedApplications } }
+    }
+    case 'bundleIds':
+      return { iosKeyRestrictions: { allowedBundleIds: linesOf(draft.bundleIds) } }
+    default:
+      return {}
+  }
+}
+
+/** The body that makes the key, or changes one to this. Unset fields are left out. */
+export function bodyOf(draft: KeyDraft, nowMs: number): KeyInput {
+  const restrictions = restrictionsOf(draft)
+  const models = linesOf(draft.models)
+  const expireTime = expireTimeOf(draft, nowMs)
+  return {
+    displayName: draft.name.trim(),
+    ...(draft.environment === '' ? {} : { environment: draft.environment }),
+    ...(Object.keys(restrictions).length === 0
+      ? {}
+      : { restrictions: restrictions as NonNullable<KeyInput['restrictions']> }),
+    ...(models.length === 0 ? {} : { allowedModels: [...models] }),
+    ...(draft.tools === null ? {} : { allowedTools: [...draft.tools] }),
+    ...(expireTime === null ? {} : { expireTime }),
+  }
+}
+
+function expireTimeOf({ expiry, expireTime }: KeyDraft, nowMs: number): string | null {
+  if (expiry === 'never') return null
+  if (expiry === 'at') {
+    const atMs = Date.parse(expireTime)
+    return Number.isNaN(atMs) ? null : new Date(atMs).toISOString()
+  }
+  return new Date(nowMs + Number(expiry) * 86_400_000).toISOString()
+}
+
+/** Nano-dollars as the API has them; null without a cap, or with one that cannot be read. */
+export function capOf({ cap }: KeyDraft): string | null {
+  const nanos = cap.trim() === '' ? null : parseUsd(cap.trim())
+  return nanos === null ? null : String(nanos)
+}
+
+export type Problems = Readonly<
+  Record<'name' | 'clients' | 'methods' | 'models' | 'cap' | 'expiry', string | null>
+>
+
+/** What the server would refuse, said while it is typed. */
+export function problemsOf(draft: KeyDraft, nowMs: number): Problems {
+  const isEmptyList = draft.clients !== 'any' && linesOf(draft[draft.clients]).length === 0
+  const expireTime = expireTimeOf(draft, nowMs)
+  return {
+    name: problemOf(() => assertKeyDisplayName(draft.name)),
+    clients: isEmptyList
+      ? 'Add an entry: an empty list restricts nothing.'
+      : problemOf(() => parseRestrictions(clientRestrictions(draft))),
+    methods: problemOf(() => parseRestrictions({ apiTargets: restrictionsOf(draft).apiTargets })),
+    models: problemOf(() => parseAllowedModels(linesOf(draft.models))),
+    cap:
+      draft.cap.trim() !== '' && capOf(draft) === null
+        ? 'Write dollars in digits, such as 10.00, with nine decimals at most.'
+        : null,
+    expiry:
+      draft.expiry === 'at' && (expireTime === null || Date.parse(expireTime) <= nowMs)
+        ? 'Choose a moment in the future.'
+        : null,
+  }
+}
+
+/** A readable id that follows from the name and is not taken; undefined: the server chooses a UUID. */
+export function keyIdOf(name: string, taken: ReadonlySet<string>): string | undefined {
+  const stem = name
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replaceAll(/^[^a-z]+|-+$/g, '')
+    .slice(0, 55)
+  if (problemOf(() => assertKeyId(stem)) !== null) return undefined
+  let id = stem
+  for (let place = 2; taken.has(id); place++) id = `${stem}-${place}`
+  return id
+}
+
+/** Beginnings for the usual kinds of application. */
+export const TEMPLATES: Readonly<
+  Record<string, { readonly text: string; readonly draft: Partial<KeyDraft> }>
+> = {
+  server: {
+    text: 'Server: production, from known addresses, capped',
+    draft: { environment: 'production', clients: 'addresses', cap: '50.00' },
+  },
+  browser: {
+    text: 'Browser: from known pages, content only, no tools',
+    draft: {
+      environment: 'production',
+      clients: 'referrers',
+      methods: ['GenerateContent', 'StreamGenerateContent'],
+      tools: [],
+      cap: '10.00',
+    },
+  },
+  ci: {
+    text: 'CI: short-lived, a dollar a day',
+    draft: { environment: 'development', expiry: '30', cap: '1.00', period: 'day', tools: [] },
+  },
+  agent: {
+    text: 'Agent: content and code, capped by the day',
+    draft: { environment: 'development', tools: ['codeExecution'], cap: '5.00', period: 'day', expiry: '90' },
+  },
+}
+
+/** A draft from an address, e.g. `?template=server&project=web-shop&addresses=203.0.113.7&cap=10.00`. */
+export function draftFrom(search: URLSearchParams): KeyDraft {
+  const list = (name: string): string | undefined => search.get(name)?.split(',').join('\n')
+  const one = <Value extends string>(name: string, values: readonly Value[]): Value | undefined =>
+    values.find(value => value === search.get(name))
+  const tools = search.get('tools')
+  const kind = CLIENT_KINDS.find(kind => kind !== 'any' && search.has(kind))
+  const given: { readonly [Name in keyof KeyDraft]?: KeyDraft[Name] | undefined } = {
+    project: search.get('project') ?? undefined,
+    name: search.get('name') ?? undefined,
+    environment: one('environment', ENVIRONMENTS),
+    clients: kind,
+    ...(kind === undefined ? {} : { [kind]: list(kind) }),
+    methods: search.get('methods')?.split(','),
+    models: list('models'),
+    tools: tools === null ? undefined : ALLOWED_TOOLS.filter(tool => tools.split(',').includes(tool)),
+    cap: search.get('cap') ?? undefined,
+    period: one('period', BUDGET_PERIODS),
+    policy: one('policy', BUDGET_POLICIES),
+    expiry: one('expires', EXPIRIES),
+  }
+  const chosen = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+  return { ...EMPTY_DRAFT, ...TEMPLATES[search.get('template') ?? '']?.draft, ...chosen }
+}
