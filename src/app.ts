@@ -134,7 +134,6 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     onClose(() => control.close())
     const browserConsole = await openConsole({
       callOrigin: config.adminPort === null ? null : callOriginOf(config),
-      build: true,
       onFailure: output => telemetry.log.error({ output }, 'the console could not be built'),
     })
     onClose(() => browserConsole.close())

@@ -20,6 +20,7 @@ export async function banner(start: {
     `  upstream  ${upstreamLine(config)}`,
     `  database  ${config.database.kind === 'sqlite' ? 'SQLite' : 'PostgreSQL'}`,
     `  data      ${config.dataDir}`,
+    `  console   ${app.adminOrigin}/`,
     `  API       ${app.adminOrigin}/pollux/v1/openapi.json (bearer token in ${dataFiles(config.dataDir).localTokenPath})`,
     '',
   ]

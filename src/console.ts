@@ -2,17 +2,17 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Exchange } from './http/listener.ts'
+import { processEnvironment } from './config.ts'
+import type { Exchange } from './http/listener.ts'
 import { writeReply } from './http/reply.ts'
 import { StaticRoom } from './http/static.ts'
+import { BUILT_DIR, isBuildCurrent } from '../web/sources.ts'
 
 const PACKAGE_ROOT = join(import.meta.dirname, '..')
-/** Where `web/build.ts` puts what it compiled. Kept out of the repository. */
-const BUILT_DIR = join(PACKAGE_ROOT, 'dist', 'console')
 const BUILD_SCRIPT = join(PACKAGE_ROOT, 'web', 'build.ts')
 
 /** What the console's page is while there is none. */
-type Stage = 'building' | 'failed' | 'absent'
+type Stage = 'building' | 'failed'
 
 export interface Console {
   /** Answers a request for a path that `isConsolePath` names. */
@@ -24,27 +24,26 @@ export interface Console {
 export interface ConsoleOptions {
   /** Origin of calls where it is not the console's own, for the page's policy. */
   readonly callOrigin: string | null
-  /** Compile the console in a process of its own if what is there is older than its sources. */
-  readonly build: boolean
   /** Told once when a build failed; `output` is what it wrote. */
   readonly onFailure: (output: string) => void
 }
 
-/** Serves what was built before at once, and what a build makes as soon as it is done. */
+/**
+ * Serves what was built before at once, and what a build makes as soon as it is done. A build is started when the sources
+ * are not those of the one that is there.
+ */
 export async function openConsole(options: ConsoleOptions): Promise<Console> {
   const headers = pageHeaders(options.callOrigin)
   const open = (): Promise<StaticRoom> => StaticRoom.open(BUILT_DIR, headers)
   let room = existsSync(join(BUILT_DIR, 'console.html')) ? await open() : null
-  let stage: Stage = options.build ? 'building' : 'absent'
-  const build = options.build ? startBuild() : null
+  let stage: Stage = 'building'
+  const build = isBuildCurrent() ? null : startBuild()
   if (build !== null) void settle(build)
   async function settle({ done }: Build): Promise<void> {
-    const { outcome, output } = await done
+    const { isBuilt, output } = await done
     try {
-      // A build that found nothing to do leaves the files that are being served.
-      if (outcome === 'built' || (outcome === 'current' && room === null)) room = await open()
-      if (outcome !== 'failed') return
-      options.onFailure(output)
+      if (isBuilt) room = await open()
+      else options.onFailure(output)
     } catch (error) {
       options.onFailure(String(error))
     }
@@ -57,18 +56,17 @@ export async function openConsole(options: ConsoleOptions): Promise<Console> {
 }
 
 interface Build {
-  readonly done: Promise<{ readonly outcome: 'built' | 'current' | 'failed'; readonly output: string }>
+  readonly done: Promise<{ readonly isBuilt: boolean; readonly output: string }>
   stop(): void
 }
 
 const OUTPUT_CHARS_MAX = 20_000
-/** Exit code of `web/build.ts` when what is built is up to date. */
-const EXIT_CURRENT = 10
-
-/** In a process of its own, at a low priority: calls are answered meanwhile. */
+/** In a process of its own: calls are answered meanwhile. */
 function startBuild(): Build {
   const child = spawn(process.execPath, [BUILD_SCRIPT], {
     cwd: PACKAGE_ROOT,
+    // React and Vite look at it: any other value makes a build for debugging, twice the size.
+    env: { ...processEnvironment(), NODE_ENV: 'production' },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''
@@ -78,11 +76,10 @@ function startBuild(): Build {
   child.stdout.on('data', keep)
   child.stderr.on('data', keep)
   let isStopped = false
-  const done = new Promise<{ outcome: 'built' | 'current' | 'failed'; output: string }>(resolve => {
-    child.once('error', error => resolve({ outcome: 'failed', output: String(error) }))
+  const done = new Promise<{ isBuilt: boolean; output: string }>(resolve => {
+    child.once('error', error => resolve({ isBuilt: false, output: String(error) }))
     child.once('close', code => {
-      if (isStopped) return
-      resolve({ outcome: code === 0 ? 'built' : code === EXIT_CURRENT ? 'current' : 'failed', output })
+      if (!isStopped) resolve({ isBuilt: code === 0, output })
     })
   })
   return {
@@ -123,7 +120,6 @@ const STAGE_TEXT: Readonly<Record<Stage, string>> = {
   building: 'The console is being built. This page loads again by itself; calls are answered already.',
   failed:
     'The console could not be built. The log says why; `node web/build.ts` tries again. Calls are answered.',
-  absent: 'The console is not built. `node web/build.ts` builds it. Calls are answered.',
 }
 
 function answerStage({ response, requestId }: Exchange, stage: Stage): void {

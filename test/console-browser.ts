@@ -1,16 +1,29 @@
 /** Debian's Chromium, driven against a real Pollux: what the console's suites and the screenshots share. */
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
 import { type Browser, type BrowserContextOptions, type Page, chromium } from 'playwright-core'
 import { ADMIN_TOKEN } from './pollux.ts'
 
-const EXECUTABLE = '/usr/bin/chromium'
+export const CHROMIUM = '/usr/bin/chromium'
 const WAIT_MS = 20_000
+const BUILD_SCRIPT = join(import.meta.dirname, '..', 'web', 'build.ts')
 
 export function launchBrowser(): Promise<Browser> {
-  // Chromium refuses its sandbox to root, which CI is.
-  return chromium.launch({ executablePath: EXECUTABLE, args: ['--no-sandbox'] })
+  // Chromium refuses its own sandbox to root, which CI is.
+  return chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] })
 }
 
-export interface ConsolePage {
+/** Resolves when the compiled console is that of the sources. */
+export async function builtConsole(): Promise<void> {
+  const child = spawn(process.execPath, [BUILD_SCRIPT], {
+    stdio: 'inherit',
+    env: { ...process.env, NODE_ENV: 'production' },
+  })
+  const code = await new Promise<number | null>(resolve => child.once('exit', resolve))
+  if (code !== 0) throw new Error(`The console could not be built (${code}).`)
+}
+
+interface ConsolePage {
   readonly page: Page
   /** What the page complained of: script errors, refused policies, failed files. */
   readonly complaints: string[]
@@ -19,13 +32,11 @@ export interface ConsolePage {
 /** A page of its own context, signed in. */
 export async function openConsolePage(
   browser: Browser,
-  origin: string,
+  url: string,
   options: BrowserContextOptions = {},
 ): Promise<ConsolePage> {
-  const context = await browser.newContext({
-    permissions: ['clipboard-read', 'clipboard-write'],
-    ...options,
-  })
+  const permissions = ['clipboard-read', 'clipboard-write']
+  const context = await browser.newContext({ permissions, ...options })
   context.setDefaultTimeout(WAIT_MS)
   await context.addInitScript(token => sessionStorage.setItem('pollux.token', token), ADMIN_TOKEN)
   const page = await context.newPage()
@@ -34,6 +45,6 @@ export async function openConsolePage(
     if (message.type() === 'error') complaints.push(message.text())
   })
   page.on('pageerror', error => complaints.push(String(error)))
-  await page.goto(origin)
+  await page.goto(url)
   return { page, complaints }
 }

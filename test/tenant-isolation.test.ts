@@ -106,6 +106,7 @@ describe('a route that finds projects itself', () => {
       'apikeys.v2.operations.get',
       'pollux.v1.budgets.list',
       'pollux.v1.keys.lookup',
+      'pollux.v1.keys.search',
       'pollux.v1.prices.get',
       'pollux.v1.prices.list',
       'pollux.v1.projects.list',
@@ -129,6 +130,13 @@ describe('a route that finds projects itself', () => {
     for (const path of ['/pollux/v1/prices', '/pollux/v1/prices/gemini-2.5-pro'])
       expect((await owner.request('GET', path)).status).toBe(200)
     expect((await owner.request('GET', '/pollux/v1/priceOverrides')).status).toBe(403)
+  })
+
+  it('search lists keys of the own projects only, and its page tokens name no other', async () => {
+    const { json } = await owner.request('GET', '/pollux/v1/keys?pageSize=300&showDeleted=true')
+    const projects = json.keys.map(({ name }: { name: string }) => name.split('/')[1])
+    expect(new Set(projects).size).toBe(1)
+    expect(json.nextPageToken).toBeUndefined()
   })
 
   it('lookup finds keys of the own projects only', async () => {

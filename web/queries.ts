@@ -4,6 +4,7 @@ import { LEDGER_V1 } from '../src/contract/budgets.v1.ts'
 import { ContractError } from '../src/contract/client.ts'
 import type { ResponseOf } from '../src/contract/endpoint.ts'
 import { POLLUX_V1 } from '../src/contract/pollux.v1.ts'
+import { SERVER_V1 } from '../src/contract/server.v1.ts'
 import type { UsageDimension, UsageGranularity } from '../src/domain/usage.ts'
 import type { KeyPlace } from './paths.ts'
 import { client } from './session.ts'
@@ -29,7 +30,7 @@ export const queryClient = new QueryClient({
 
 export const serverQuery = queryOptions({
   queryKey: ['server'],
-  queryFn: () => client.call(POLLUX_V1.getServer, {}),
+  queryFn: () => client.call(SERVER_V1.getServer, {}),
   staleTime: Infinity,
 })
 

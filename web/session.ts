@@ -1,7 +1,7 @@
 /** Who is signed in, and the client that speaks for them. The only place that knows what a sign-in is made of. */
 import { useSyncExternalStore } from 'react'
 import { type Client, ContractError, createClient } from '../src/contract/client.ts'
-import { POLLUX_V1 } from '../src/contract/pollux.v1.ts'
+import { SERVER_V1 } from '../src/contract/server.v1.ts'
 
 /** Kept until the tab closes, so that loading the page again asks for nothing. */
 const STORAGE_KEY = 'pollux.token'
@@ -24,7 +24,7 @@ export const client: Client = {
 
 /** Signs in when the server takes the token. Rejects with ContractError. */
 export async function signIn(given: string): Promise<void> {
-  await clientOf(given).call(POLLUX_V1.getServer, {})
+  await clientOf(given).call(SERVER_V1.getServer, {})
   token = given
   sessionStorage.setItem(STORAGE_KEY, given)
   tell()

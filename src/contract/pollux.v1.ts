@@ -115,22 +115,6 @@ const UsageReport = z
   })
   .meta({ id: 'UsageReport' })
 
-const ServerJson = z
-  .object({
-    version: z.string(),
-    upstream: z.enum(['SANDBOX', 'GEMINI']).meta({ description: 'Where calls are forwarded.' }),
-    callOrigin: z
-      .string()
-      .optional()
-      .meta({ description: 'Where calls are answered. Absent: at the origin of this reply.' }),
-    clientAddress: z
-      .string()
-      .optional()
-      .meta({ description: 'The address this request came from, after trusted proxies.' }),
-    models: z.array(z.string()).meta({ description: 'Ids of the models that have a price.' }),
-  })
-  .meta({ id: 'Server' })
-
 const PROJECTS = '/pollux/v1/projects'
 const PROJECT = `${PROJECTS}/{project}` as const
 const KEYS = `${PROJECT}/keys` as const
@@ -388,18 +372,6 @@ export const POLLUX_V1 = {
     errors: [],
     audit: null,
     summary: 'This document.',
-  }),
-  getServer: endpoint({
-    id: 'pollux.v1.server.get',
-    method: 'GET',
-    path: '/pollux/v1/server',
-    permission: 'any authenticated',
-    query: NO_QUERY,
-    body: null,
-    response: ServerJson,
-    errors: [],
-    audit: null,
-    summary: 'What a client may know of this server, and the address it sees the client at.',
   }),
   getMetrics: endpoint({
     id: 'pollux.metrics.get',

@@ -10,6 +10,7 @@ import { SERVICE_ACCOUNTS_V1 } from './service-accounts.v1.ts'
 import { KEY_QUOTAS_V1, PROJECT_QUOTAS_V1, QUOTAS_V1, TIERS_V1 } from './quotas.v1.ts'
 import { SESSION_V1, SIGN_IN_V1 } from './sign-in.v1.ts'
 import { USERS_V1 } from './users.v1.ts'
+import { SERVER_V1 } from './server.v1.ts'
 
 /** Every endpoint of the management plane. What is not here is not served. */
 export const ENDPOINTS: readonly Endpoint[] = [
@@ -32,6 +33,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...Object.values(SIGN_IN_V1),
   ...Object.values(SESSION_V1),
   ...Object.values(USERS_V1),
+  ...Object.values(SERVER_V1),
 ]
 
 /** Whether a decoded path belongs to the management plane, served or not. Under /v1 only its operations do. */

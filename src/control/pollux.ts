@@ -30,17 +30,6 @@ export interface PolluxContext extends KeysContext {
   /** The exposition text for Prometheus. */
   readonly metrics: () => Promise<string>
   readonly tiers: ShippedTiers
-  readonly server: ServerFacts
-}
-
-/** What a client may know of the server it talks to. */
-export interface ServerFacts {
-  readonly version: string
-  readonly upstream: 'SANDBOX' | 'GEMINI'
-  /** Origin of the data plane; null: the one that was asked. */
-  readonly callOrigin: string | null
-  /** Ids of the models that have a price. */
-  readonly models: readonly string[]
 }
 
 const API_VERSION = '1'
@@ -53,15 +42,6 @@ export function polluxHandlers(context: PolluxContext): Handlers<typeof POLLUX_V
     ...projectHandlers(context),
     getOpenApi: async () => (openApi ??= openApiDocument(ENDPOINTS, API_VERSION)),
     getMetrics: () => context.metrics(),
-    async getServer({ callerIp }) {
-      const { callOrigin, models, ...facts } = context.server
-      return {
-        ...facts,
-        models: [...models].sort(),
-        ...(callOrigin === null ? {} : { callOrigin }),
-        ...(callerIp === '' ? {} : { clientAddress: callerIp }),
-      }
-    },
   }
 }
 

@@ -17,6 +17,7 @@ import { SERVICE_ACCOUNTS_V1 } from '../contract/service-accounts.v1.ts'
 import { KEY_QUOTAS_V1, PROJECT_QUOTAS_V1, QUOTAS_V1, TIERS_V1 } from '../contract/quotas.v1.ts'
 import { SESSION_V1, SIGN_IN_V1 } from '../contract/sign-in.v1.ts'
 import { USERS_V1 } from '../contract/users.v1.ts'
+import { SERVER_V1 } from '../contract/server.v1.ts'
 import { ENDPOINTS } from '../contract/table.ts'
 import { ApiError } from '../domain/error.ts'
 import { factsOf } from '../http/facts.ts'
@@ -35,9 +36,10 @@ import { policyHandlers } from './iam.ts'
 import type { ControlLog } from './jobs.ts'
 import { ledgerHandlers } from './ledger.ts'
 import { parseBody, parseQuery } from './parse.ts'
-import { type ServerFacts, polluxHandlers } from './pollux.ts'
+import { polluxHandlers } from './pollux.ts'
 import { type Prices, priceHandlers } from './prices.ts'
 import { projectsHandlers } from './projects.ts'
+import { type ServerFacts, serverHandlers } from './server-facts.ts'
 import { serviceAccountHandlers } from './service-accounts.ts'
 import { type QuotaReader, keyQuotaHandlers, projectQuotaHandlers, quotaHandlers } from './quotas.ts'
 import { type ShippedTiers, tierHandlers } from './tiers.ts'
@@ -129,7 +131,7 @@ export async function createControl(deps: ControlDeps): Promise<Control> {
     reception.visitors.set(request.raw, { caller, browser })
     if (request.is404) throw unknownMethod(request)
   })
-  const context = { storage, quota, tiers, metrics, server, now }
+  const context = { storage, quota, tiers, metrics, now }
   register(fastify, reception, { table: APIKEYS_V2, handlers: apikeysHandlers(context) })
   register(fastify, reception, { table: PROJECTS_V3, handlers: projectsHandlers(storage) })
   register(fastify, reception, { table: POLLUX_V1, handlers: polluxHandlers(context) })
@@ -152,6 +154,7 @@ export async function createControl(deps: ControlDeps): Promise<Control> {
   register(fastify, reception, { table: SIGN_IN_V1, handlers: signInHandlers(people) })
   register(fastify, reception, { table: SESSION_V1, handlers: sessionHandlers(people) })
   register(fastify, reception, { table: USERS_V1, handlers: userHandlers(people) })
+  register(fastify, reception, { table: SERVER_V1, handlers: serverHandlers(server) })
   await fastify.ready()
   return {
     handle: (request, response) => fastify.routing(request, response),

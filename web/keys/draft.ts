@@ -115,6 +115,7 @@ function clientRestrictions(draft: KeyDraft): Restrictions {
     }
     case 'bundleIds':
       return { iosKeyRestrictions: { allowedBundleIds: linesOf(draft.bundleIds) } }
+    case 'any':
     default:
       return {}
   }

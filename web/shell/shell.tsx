@@ -26,7 +26,7 @@ export function Shell() {
       <a className="shell__skip" href="#main">
         Skip to the content
       </a>
-      <div className="rail">
+      <header className="rail">
         <Link to={keysPath()} className="rail__home">
           <Mark />
           Pollux
@@ -49,7 +49,7 @@ export function Shell() {
           </ul>
         </nav>
         <Foot />
-      </div>
+      </header>
       <main id="main" ref={main} className="shell__main" tabIndex={-1}>
         <Suspense fallback={<div className="waiting" />}>
           <Outlet />

@@ -1,0 +1,146 @@
+/** What the console's screens show in the access suite and in the screenshots: a small team's keys after some calls. */
+import type { Page } from 'playwright-core'
+import { KEY_BUDGETS_V1, PROJECT_BUDGETS_V1 } from '../src/contract/budgets.v1.ts'
+import type { BodyOf } from '../src/contract/endpoint.ts'
+import { POLLUX_V1 } from '../src/contract/pollux.v1.ts'
+import type { Pollux } from './pollux.ts'
+
+interface Screen {
+  /** Of the screenshot's file. */
+  readonly name: string
+  readonly path: string
+  /** What is done before it is looked at. */
+  readonly prepare?: (page: Page) => Promise<void>
+}
+
+const CREATE =
+  '/keys/new?template=server&project=web-shop&name=Checkout&addresses=203.0.113.7,198.51.100.0/24&models=gemini-3.8-flash'
+const KEY = '/projects/web-shop/keys/order-service'
+
+/** Every screen, in the states that matter. */
+export const SCREENS: readonly Screen[] = [
+  { name: 'keys', path: '/keys' },
+  {
+    name: 'key-menu',
+    path: '/keys',
+    prepare: page => page.getByRole('button', { name: 'Actions for Order service' }).click(),
+  },
+  {
+    name: 'delete-key',
+    path: '/keys',
+    prepare: async page => {
+      await page.getByRole('button', { name: 'Actions for Order service' }).click()
+      await page.getByRole('menuitem', { name: 'Delete' }).click()
+      await page.getByRole('dialog').waitFor()
+    },
+  },
+  { name: 'keys-not-found', path: '/keys?q=nothing' },
+  { name: 'keys-empty', path: '/keys?project=research' },
+  { name: 'create-key', path: CREATE },
+  {
+    name: 'new-key',
+    path: '/keys/new?project=research&name=Shown%20once',
+    prepare: async page => {
+      await page.getByRole('button', { name: 'Create key' }).click()
+      await page.getByRole('button', { name: 'Run it' }).click()
+      await page.getByText('The first call was answered').waitFor()
+      // Taken: leaving asks nothing.
+      await page.getByRole('button', { name: 'Copy key' }).click()
+    },
+  },
+  {
+    name: 'key',
+    path: KEY,
+    prepare: async page => {
+      await page.getByLabel('Address').fill('192.0.2.1')
+      await page.getByRole('button', { name: 'Test', exact: true }).click()
+      await page.getByText('This call would be refused').waitFor()
+    },
+  },
+  { name: 'edit-key', path: `${KEY}/edit` },
+  { name: 'projects', path: '/projects' },
+  {
+    name: 'create-project',
+    path: '/projects',
+    prepare: async page => {
+      await page.getByRole('button', { name: 'Create project' }).click()
+      await page.getByRole('dialog').waitFor()
+    },
+  },
+  { name: 'nowhere', path: '/settings/nowhere' },
+  {
+    name: 'sign-in',
+    path: '/',
+    prepare: async page => {
+      await page.getByRole('button', { name: 'Sign out' }).click()
+      await page.getByLabel('Management token').waitFor()
+    },
+  },
+]
+
+type KeyBody = BodyOf<typeof POLLUX_V1.createKey>
+
+const KEYS: readonly { readonly key: string; readonly body: KeyBody; readonly cap?: string }[] = [
+  {
+    key: 'storefront',
+    body: {
+      displayName: 'Storefront',
+      environment: 'production',
+      restrictions: { browserKeyRestrictions: { allowedReferrers: ['https://shop.example/*'] } },
+      allowedModels: ['gemini-3.8-flash'],
+    },
+    cap: '25000000000',
+  },
+  {
+    key: 'order-service',
+    body: {
+      displayName: 'Order service',
+      environment: 'production',
+      restrictions: { serverKeyRestrictions: { allowedIps: ['127.0.0.1', '203.0.113.0/24'] } },
+    },
+    cap: '10000000',
+  },
+  {
+    key: 'nightly-reports',
+    body: { displayName: 'Nightly reports', environment: 'staging', allowedTools: [] },
+    cap: '50000000000',
+  },
+  { key: 'old-prototype', body: { displayName: 'Old prototype', environment: 'development' } },
+]
+
+const CALLS = 8
+
+/** Fills a fresh Pollux. */
+export async function furnish({ client, origin }: Pollux): Promise<void> {
+  const project = 'web-shop'
+  await client.call(POLLUX_V1.createProject, { body: { projectId: project, displayName: 'Web shop' } })
+  await client.call(POLLUX_V1.createProject, { body: { projectId: 'research', displayName: 'Research' } })
+  await client.call(PROJECT_BUDGETS_V1.createBudget, {
+    params: { project },
+    query: { budgetId: 'month' },
+    body: { cap: '500000000000' },
+  })
+  for (const { key, body, cap } of KEYS) {
+    const { keyString = '' } = await client.call(POLLUX_V1.createKey, {
+      params: { project },
+      query: { keyId: key },
+      body,
+    })
+    if (cap !== undefined) {
+      const params = { project, key }
+      await client.call(KEY_BUDGETS_V1.createBudget, { params, query: { budgetId: 'month' }, body: { cap } })
+    }
+    if (key === 'order-service') for (let call = 0; call < CALLS; call++) await callOnce(origin, keyString)
+  }
+  await client.call(POLLUX_V1.disableKey, { params: { project, key: 'old-prototype' } })
+}
+
+async function callOnce(origin: string, keyString: string): Promise<void> {
+  const text = 'Write a story about two stars that belong together. '.repeat(8)
+  const response = await fetch(`${origin}/v1beta/models/gemini-3.8-flash:generateContent`, {
+    method: 'POST',
+    headers: { 'x-goog-api-key': keyString, 'content-type': 'application/json' },
+    body: JSON.stringify({ contents: [{ role: 'user', parts: [{ text }] }] }),
+  })
+  await response.arrayBuffer()
+}

@@ -1,0 +1,233 @@
+/** The console in Debian's Chromium against a real Pollux: the whole life of a key, by mouse and by keyboard alone. */
+import { existsSync } from 'node:fs'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { POLLUX_V1 } from '../src/contract/pollux.v1.ts'
+import { CHROMIUM, builtConsole, launchBrowser, openConsolePage } from './console-browser.ts'
+import { ADMIN_TOKEN, type Pollux, startPollux } from './pollux.ts'
+
+const MODEL = 'gemini-3.8-flash'
+const TEST_MS = 120_000
+
+let pollux: Pollux
+let browser: Browser
+
+describe.skipIf(!existsSync(CHROMIUM))('the console', () => {
+  beforeAll(async () => {
+    await builtConsole()
+    ;[pollux, browser] = await Promise.all([startPollux(), launchBrowser()])
+  }, TEST_MS)
+  afterAll(async () => {
+    await browser.close()
+    await pollux.stop()
+  })
+
+  /** The HTTP status of a call with this key. */
+  async function callWith(keyString: string): Promise<number> {
+    const response = await fetch(`${pollux.origin}/v1beta/models/${MODEL}:generateContent`, {
+      method: 'POST',
+      headers: { 'x-goog-api-key': keyString, 'content-type': 'application/json' },
+      body: JSON.stringify({ contents: [{ role: 'user', parts: [{ text: 'Hello' }] }] }),
+    })
+    await response.arrayBuffer()
+    return response.status
+  }
+
+  it(
+    'takes a key from creation to undeletion by mouse',
+    async () => {
+      const { page, complaints } = await openConsolePage(browser, pollux.origin)
+      await page.getByRole('link', { name: 'Create key' }).first().click()
+      await page.getByLabel('Name', { exact: true }).fill('Checkout')
+      await page.getByLabel('production').check()
+      await page.getByLabel('Cap in dollars').fill('10.00')
+      await expect.poll(() => page.getByText('Spends at most $10.00 a month').count()).toBe(1)
+      await page.getByRole('button', { name: 'Create key' }).click()
+
+      await page.getByRole('button', { name: 'Copy key' }).click()
+      await page.getByRole('button', { name: 'Copied' }).waitFor()
+      const keyString = await page.evaluate<string>('navigator.clipboard.readText()')
+      expect(keyString).toMatch(/^plx_\w{36}$/)
+      await page.getByRole('button', { name: 'Run it' }).click()
+      await page.getByText('The first call was answered').waitFor()
+      await page.getByRole('link', { name: 'Go to the key' }).click()
+
+      await page.getByRole('heading', { name: 'Usage this month' }).waitFor()
+      await usageOf(page)
+      expect(await page.content()).not.toContain(keyString)
+
+      await page.getByRole('link', { name: 'Edit restrictions' }).click()
+      await page.getByLabel('IP addresses').check()
+      await page.getByLabel('IP addresses', { exact: true }).last().fill('203.0.113.7')
+      await page.getByRole('button', { name: 'Save' }).click()
+      await page.getByText('203.0.113.7', { exact: true }).waitFor()
+      expect(await callWith(keyString)).toBe(403)
+
+      await page.getByRole('link', { name: 'API keys' }).click()
+      await choose(page, 'Disable')
+      await row(page, 'Disabled').waitFor()
+      expect(await callWith(keyString)).toBe(400)
+      await page.getByRole('button', { name: 'Undo' }).click()
+      await row(page, 'Active').waitFor()
+
+      await choose(page, 'Delete')
+      const confirm = page.getByRole('dialog').getByRole('button', { name: 'Delete' })
+      expect(await confirm.isDisabled()).toBe(true)
+      await page.getByLabel('Type Checkout to delete it').fill('Checkout')
+      await confirm.click()
+      await page.getByRole('row', { name: /Checkout/ }).waitFor({ state: 'detached' })
+
+      await page.getByLabel('Status').selectOption('deleted')
+      expect(new URL(page.url()).searchParams.get('status')).toBe('deleted')
+      await choose(page, 'Undelete')
+      await page.getByLabel('Status').selectOption('')
+      await row(page, 'Active').waitFor()
+      expect(complaints).toEqual([])
+      await page.context().close()
+    },
+    TEST_MS,
+  )
+
+  it(
+    'takes a key from creation to undeletion by keyboard alone',
+    async () => {
+      const { page, complaints } = await openConsolePage(browser, pollux.origin)
+      await press(page, page.getByRole('link', { name: 'Create key' }).first(), 'Enter')
+      await tabTo(page, page.getByLabel('Name', { exact: true }))
+      await page.keyboard.type('Night job')
+      await page.keyboard.press('Enter')
+
+      await press(page, page.getByRole('button', { name: 'Copy key' }), 'Enter')
+      await page.getByRole('button', { name: 'Copied' }).waitFor()
+      const keyString = await page.evaluate<string>('navigator.clipboard.readText()')
+      await press(page, page.getByRole('button', { name: 'Run it' }), 'Space')
+      await page.getByText('The first call was answered').waitFor()
+      await press(page, page.getByRole('link', { name: 'Go to the key' }), 'Enter')
+      await usageOf(page)
+
+      await press(page, page.getByRole('link', { name: 'Edit restrictions' }), 'Enter')
+      await tabTo(page, page.getByRole('textbox', { name: 'Models' }))
+      await page.keyboard.type('gemini-2.5-pro')
+      await press(page, page.getByRole('button', { name: 'Save' }), 'Enter')
+      await page.getByRole('heading', { name: 'Usage this month' }).waitFor()
+      expect(await callWith(keyString)).toBe(403)
+
+      await press(page, page.getByRole('link', { name: 'API keys' }), 'Enter')
+      await chooseByKeyboard(page, 'Disable')
+      await row(page, 'Disabled', 'Night job').waitFor()
+      expect(await callWith(keyString)).toBe(400)
+      await chooseByKeyboard(page, 'Delete')
+      await page.getByLabel('Type Night job to delete it').waitFor()
+      await page.keyboard.type('Night job')
+      await page.keyboard.press('Enter')
+      await page.getByRole('row', { name: /Night job/ }).waitFor({ state: 'detached' })
+
+      await tabTo(page, page.getByLabel('Status'))
+      await page.keyboard.type('Del')
+      await chooseByKeyboard(page, 'Undelete')
+      const { state } = await pollux.client.call(POLLUX_V1.getKey, {
+        params: { project: 'default-project', key: 'night-job' },
+      })
+      expect(state).not.toBe('DELETED')
+      expect(complaints).toEqual([])
+      await page.context().close()
+    },
+    TEST_MS,
+  )
+
+  it('lets in who has a management token, and keeps out who has none', async () => {
+    const context = await browser.newContext()
+    const page = await context.newPage()
+    await page.goto(`${pollux.origin}/projects?from=mail`)
+    await page.getByLabel('Management token').fill('plx_pat_000000000000000000000000000000000000')
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await page.getByRole('alert').getByText('Not signed in').waitFor()
+    expect(await page.getByRole('alert').textContent()).toMatch(/request [0-9a-f-]{36}/)
+    await page.getByLabel('Management token').fill(ADMIN_TOKEN)
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await page.getByRole('heading', { name: 'Projects' }).waitFor()
+    expect(page.url()).toBe(`${pollux.origin}/projects?from=mail`)
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    await page.getByLabel('Management token').waitFor()
+    await context.close()
+  })
+
+  it('asks once before a key is left behind that nobody took', async () => {
+    const { page } = await openConsolePage(browser, pollux.origin)
+    await page.goto(`${pollux.origin}/keys/new?name=Forgotten`)
+    await page.getByRole('button', { name: 'Create key' }).click()
+    await page.getByRole('link', { name: 'Go to the key' }).click()
+    await page.getByRole('dialog', { name: 'Leave without the key?' }).waitFor()
+    await page.getByRole('button', { name: 'Leave without it' }).click()
+    await page.getByRole('heading', { name: 'Forgotten' }).waitFor()
+    await page.context().close()
+  })
+
+  it('says which rule would refuse a described request', async () => {
+    await pollux.client.call(POLLUX_V1.createKey, {
+      params: { project: 'default-project' },
+      query: { keyId: 'bound' },
+      body: { displayName: 'Bound', allowedModels: [MODEL] },
+    })
+    const { page } = await openConsolePage(browser, `${pollux.origin}/projects/default-project/keys/bound`)
+    await page.getByLabel('Model', { exact: true }).fill('gemini-2.5-pro')
+    await page.getByRole('button', { name: 'Test', exact: true }).click()
+    await page.getByText('This call would be refused').waitFor()
+    await page.getByText('Requests to model gemini-2.5-pro are blocked for this API key.').waitFor()
+    await page.getByLabel('Model', { exact: true }).fill(MODEL)
+    await page.getByRole('button', { name: 'Test', exact: true }).click()
+    await page.getByText('This call would be let in').waitFor()
+    await page.context().close()
+  })
+})
+
+/** Waits until the one call is in the usage: rollups follow a call by a second. */
+async function usageOf(page: Page): Promise<void> {
+  const cell = page.getByRole('row', { name: new RegExp(MODEL) })
+  for (let tries = 0; tries < 20 && (await cell.count()) === 0; tries++) {
+    await page.reload()
+    await page.getByRole('heading', { name: 'Usage this month' }).waitFor()
+    await cell.waitFor({ timeout: 1_000 }).catch(() => null)
+  }
+  expect(await cell.getByRole('cell').first().textContent()).toBe('1')
+}
+
+function row(page: Page, status: string, name = 'Checkout') {
+  return page.getByRole('row', { name: new RegExp(`${name}.*${status}`) })
+}
+
+async function choose(page: Page, item: string): Promise<void> {
+  await page.getByRole('button', { name: 'Actions for Checkout' }).click()
+  await page.getByRole('menuitem', { name: item, exact: true }).click()
+}
+
+type Target = ReturnType<Page['getByRole']>
+
+const TABS_MAX = 150
+
+/** Presses Tab until the target has the focus, as a hand would. */
+async function tabTo(page: Page, target: Target): Promise<void> {
+  await target.waitFor()
+  for (let tabs = 0; tabs < TABS_MAX; tabs++) {
+    if (await target.evaluate(element => element === element.ownerDocument.activeElement)) return
+    await page.keyboard.press('Tab')
+  }
+  throw new Error(`${TABS_MAX} tabs did not lead to ${String(target)}`)
+}
+
+async function press(page: Page, target: Target, key: string): Promise<void> {
+  await tabTo(page, target)
+  await page.keyboard.press(key)
+}
+
+async function chooseByKeyboard(page: Page, item: string): Promise<void> {
+  await press(page, page.getByRole('button', { name: 'Actions for Night job' }), 'Enter')
+  const target = page.getByRole('menuitem', { name: item, exact: true })
+  await target.waitFor()
+  for (let moves = 0; moves < 12; moves++) {
+    if (await target.evaluate(element => element === element.ownerDocument.activeElement)) break
+    await page.keyboard.press('ArrowDown')
+  }
+  await page.keyboard.press('Enter')
+  await target.waitFor({ state: 'detached' })
+}

@@ -1,0 +1,34 @@
+/** Photographs every screen of the console, light and dark, into docs/screenshots. Run: `node test/screenshots.ts`. */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { builtConsole, launchBrowser, openConsolePage } from './console-browser.ts'
+import { SCREENS, furnish } from './console-furniture.ts'
+import { startPollux } from './pollux.ts'
+
+const FOLDER = join(import.meta.dirname, '..', 'docs', 'screenshots')
+const VIEWPORT = { width: 1280, height: 800 }
+
+await builtConsole()
+await mkdir(FOLDER, { recursive: true })
+const pollux = await startPollux()
+const browser = await launchBrowser()
+try {
+  await furnish(pollux)
+  for (const colorScheme of ['light', 'dark'] as const) {
+    const { page } = await openConsolePage(browser, pollux.origin, {
+      colorScheme,
+      viewport: VIEWPORT,
+      reducedMotion: 'reduce',
+    })
+    for (const { name, path, prepare } of SCREENS) {
+      await page.goto(`${pollux.origin}${path}`)
+      await page.waitForLoadState('networkidle')
+      await prepare?.(page)
+      await page.screenshot({ path: join(FOLDER, `${name}-${colorScheme}.png`), fullPage: true })
+    }
+    await page.context().close()
+  }
+} finally {
+  await browser.close()
+  await pollux.stop()
+}
