@@ -8,7 +8,7 @@ import { SCREENS, furnish } from './console-furniture.ts'
 import { type Pollux, startPollux } from './pollux.ts'
 
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
-const TEST_MS = 120_000
+const TEST_MS = 300_000
 
 /** 320 CSS pixels are a window of 1280 at 400 % (WCAG 1.4.10). */
 const LOOKS: readonly (readonly [string, BrowserContextOptions])[] = [

@@ -39,7 +39,7 @@ export const SCREENS: readonly Screen[] = [
   { name: 'create-key', path: CREATE },
   {
     name: 'new-key',
-    path: '/keys/new?project=research&name=Shown%20once',
+    path: '/keys/new?project=research&name=Paper%20reader',
     prepare: async page => {
       await page.getByRole('button', { name: 'Create key' }).click()
       await page.getByRole('button', { name: 'Run it' }).click()

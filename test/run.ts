@@ -14,6 +14,7 @@ step('formatting', 'oxfmt', ['--check', '.'])
 step('lint', 'oxlint', ['--type-aware'])
 step('types', 'tsc', ['--noEmit'])
 step('types of the console', 'tsc', ['--noEmit', '-p', 'web'])
+step('the console', 'node', ['web/build.ts'])
 step('unused files, exports and dependencies', 'knip', [])
 if (!existsSync(join(CLIENTS, 'node_modules', '@google', 'genai'))) {
   step('official clients', 'npm', ['ci', '--ignore-scripts', '--prefix', CLIENTS])

@@ -26,6 +26,9 @@ async function build(): Promise<void> {
     mkdirSync(dirname(BUILT_DIR), { recursive: true })
     rmSync(BUILT_DIR, { recursive: true, force: true })
     renameSync(folder, BUILT_DIR)
+  } catch (error) {
+    // Another build of the same sources was faster.
+    if (!isBuildCurrent()) throw error
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

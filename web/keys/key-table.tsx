@@ -53,7 +53,7 @@ export function KeyTable({ groups, onClear }: KeyTableProps) {
         ))}
       </table>
       <p className="keys__count quiet small" role="status">
-        {total === 1 ? '1 key' : `${Math.min(total, rowsMax)} of ${total} keys`}
+        {total > 0 && (total === 1 ? '1 key' : `${Math.min(total, rowsMax)} of ${total} keys`)}
         {total > rowsMax && <Button onPress={() => setRowsMax(rowsMax + ROWS_STEP)}>Show more</Button>}
       </p>
     </>
