@@ -4,7 +4,7 @@ import { useEffect, useState } from 'react'
 import { useBlocker } from 'react-router'
 import { isModelId } from '../../src/domain/model.ts'
 import { type KeyPlace, keyPath } from '../paths.ts'
-import { serverQuery } from '../queries.ts'
+import { projectsQuery, serverQuery } from '../queries.ts'
 import { Button, ButtonLink } from '../ui/button.tsx'
 import { CodeTabs } from '../ui/code-tabs.tsx'
 import { CopyTextButton } from '../ui/copy-button.tsx'
@@ -28,6 +28,10 @@ interface NewKeyProps {
 export function NewKey({ place, keyString, draft }: NewKeyProps) {
   const [isTaken, setTaken] = useState(false)
   const { data: server } = useQuery(serverQuery)
+  const { data: projects = [] } = useQuery(projectsQuery)
+  const isRecoverable = projects.some(
+    ({ projectId, recoverableKeys }) => projectId === place.project && recoverableKeys === true,
+  )
   const baseUrl = server?.callOrigin ?? location.origin
   const model = linesOf(draft.models).find(isModelId) ?? USUAL_MODEL
   const take = (): void => setTaken(true)
@@ -36,7 +40,11 @@ export function NewKey({ place, keyString, draft }: NewKeyProps) {
       <div className="once">
         <Notice>
           <h2>Take the key now</h2>
-          <p>It is stored as a digest only, so nobody can show it again. If it gets lost, make another.</p>
+          <p>
+            {isRecoverable
+              ? 'The console does not show it again. Its project keeps it sealed: who may, reads it with pollux keys reveal.'
+              : 'It is stored as a digest only, so nobody can show it again. If it gets lost, make another.'}
+          </p>
         </Notice>
         <section className="panel" aria-label="The key">
           <code className="once__key" data-testid="key-string">
