@@ -23,6 +23,8 @@ async function build(): Promise<void> {
     await compile({ ...config, build: { ...config.build, outDir: folder } })
     for (const path of filesUnder(folder)) compress(path)
     writeFileSync(hashFile(folder), hash)
+    // Several nodes may start at once: the first build is served already.
+    if (isBuildCurrent()) return
     mkdirSync(dirname(BUILT_DIR), { recursive: true })
     rmSync(BUILT_DIR, { recursive: true, force: true })
     renameSync(folder, BUILT_DIR)
