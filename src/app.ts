@@ -125,7 +125,6 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
         upstream: config.upstream.kind === 'sandbox' ? 'SANDBOX' : 'GEMINI',
         // With a port of its own the console asks for calls elsewhere; only then it has to be told where.
         callOrigin: config.adminPort === null ? null : callOriginOf(config),
-        models: prices.models(),
       },
       log: telemetry.log,
       origins: () => originsOf(config),

@@ -1,5 +1,6 @@
 import type { SERVER_V1 } from '../contract/server.v1.ts'
 import type { Handlers } from './call.ts'
+import type { Prices } from './prices.ts'
 
 /** What a client may know of the server it talks to. */
 export interface ServerFacts {
@@ -7,17 +8,17 @@ export interface ServerFacts {
   readonly upstream: 'SANDBOX' | 'GEMINI'
   /** Origin of the data plane; null: the one that was asked. */
   readonly callOrigin: string | null
-  /** Ids of the models that have a price. */
-  readonly models: readonly string[]
 }
 
-export function serverHandlers({ callOrigin, models, ...facts }: ServerFacts): Handlers<typeof SERVER_V1> {
-  const sorted = [...models].sort()
+export function serverHandlers(
+  { callOrigin, ...facts }: ServerFacts,
+  prices: Pick<Prices, 'models'>,
+): Handlers<typeof SERVER_V1> {
   return {
     async getServer({ callerIp }) {
       return {
         ...facts,
-        models: sorted,
+        models: prices.models().sort(),
         ...(callOrigin === null ? {} : { callOrigin }),
         ...(callerIp === '' ? {} : { clientAddress: callerIp }),
       }

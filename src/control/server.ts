@@ -154,7 +154,7 @@ export async function createControl(deps: ControlDeps): Promise<Control> {
   register(fastify, reception, { table: SIGN_IN_V1, handlers: signInHandlers(people) })
   register(fastify, reception, { table: SESSION_V1, handlers: sessionHandlers(people) })
   register(fastify, reception, { table: USERS_V1, handlers: userHandlers(people) })
-  register(fastify, reception, { table: SERVER_V1, handlers: serverHandlers(server) })
+  register(fastify, reception, { table: SERVER_V1, handlers: serverHandlers(server, deps.prices) })
   await fastify.ready()
   return {
     handle: (request, response) => fastify.routing(request, response),
