@@ -1,5 +1,5 @@
 /** The composition root: Config in, a running Pollux out. The only file that knows every module. */
-import { type Console, openConsole } from './console.ts'
+import { type Console, callOriginOf, openConsole } from './console.ts'
 import { isConsolePath } from './contract/screens.ts'
 import { createControl } from './control/server.ts'
 import { startJobs } from './control/jobs.ts'
@@ -123,8 +123,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       server: {
         version: options.version,
         upstream: config.upstream.kind === 'sandbox' ? 'SANDBOX' : 'GEMINI',
-        // With a port of its own the console asks for calls elsewhere; only then it has to be told where.
-        callOrigin: config.adminPort === null ? null : callOriginOf(config),
+        callOrigin: callOriginOf(config),
       },
       log: telemetry.log,
       origins: () => originsOf(config),
@@ -132,7 +131,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     })
     onClose(() => control.close())
     const browserConsole = await openConsole({
-      callOrigin: config.adminPort === null ? null : callOriginOf(config),
+      callOrigin: callOriginOf(config),
       onFailure: output => telemetry.log.error({ output }, 'the console could not be built'),
     })
     onClose(() => browserConsole.close())
@@ -366,11 +365,6 @@ function hostsOf(publicOrigin: string, port: number): ReadonlySet<string> {
     new URL(publicOrigin).host,
     ...['127.0.0.1', 'localhost', '[::1]'].map(name => `${name}:${port}`),
   ])
-}
-
-/** Where a browser reaches the data plane when management has a port of its own. */
-function callOriginOf({ publicOrigin, host, port }: Config): string {
-  return publicOrigin ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
 /** `/healthz`: the process answers. `/readyz`: it could let a call in. Neither needs a credential or tells anything. */

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { processEnvironment } from './config.ts'
+import { type Config, processEnvironment } from './config.ts'
 import type { Exchange } from './http/listener.ts'
 import { writeReply } from './http/reply.ts'
 import { StaticRoom } from './http/static.ts'
@@ -26,6 +26,12 @@ export interface ConsoleOptions {
   readonly callOrigin: string | null
   /** Told once when a build failed; `output` is what it wrote. */
   readonly onFailure: (output: string) => void
+}
+
+/** Where a browser reaches the data plane; null where that is the console's own origin. */
+export function callOriginOf({ adminPort, publicOrigin, host, port }: Config): string | null {
+  if (adminPort === null) return null
+  return publicOrigin ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
 /**

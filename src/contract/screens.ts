@@ -12,6 +12,8 @@ const SCREENS = [
   'settings',
   'sign-in',
   'set-up',
+  'invite',
+  'reset',
 ] as const
 
 const SCREEN = new RegExp(`^/(?:${SCREENS.join('|')})(?:/|$)`)
