@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Pool } from 'undici'
 import type { Random } from '../test/seeded-random.ts'
+import { reasonIn } from '../test/traffic.ts'
 import { MIXED, type SpendKey, type Told, drawCall, makeCall } from '../test/spend-clients.ts'
 
 /** Counts of a reply that was received whole. */
@@ -48,7 +49,7 @@ export function startClients(options: {
       underWay++
       const told = await makeCall(pool, drawCall(`${prefix}-${++calls}`, random, MIXED), key)
       underWay--
-      if (told.status === 0) {
+      if (told.status === 0 || isShed(told)) {
         await delay(RETRY_MS)
         continue
       }
@@ -75,6 +76,11 @@ export function startClients(options: {
       return acknowledged
     },
   }
+}
+
+/** A process that cannot keep up lets nobody in for a moment: that is the machine, not the books. */
+function isShed({ status, text }: Told): boolean {
+  return status === 503 && reasonIn(text) === 'OVERLOADED'
 }
 
 interface Chunk {
