@@ -185,9 +185,9 @@ class Run {
       await delay(AWAY_MS)
     }
     const { port, dataDir, clients } = member
-    const [pollux] = await Promise.all([startPollux({ env: this.#env, port, dataDir }), clients.firstReply()])
-    member.pollux = pollux
-    await this.#verify(pollux, `after kill ${number}`)
+    member.pollux = await startPollux({ env: this.#env, port, dataDir })
+    await clients.firstReply()
+    await this.#verify(member.pollux, `after kill ${number}`)
   }
 
   /** Stops the clients and waits until nothing is allotted any more, also of those who are gone. */
