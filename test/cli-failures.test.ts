@@ -277,6 +277,7 @@ describe('help', () => {
 
   test('has examples that work as they stand', async () => {
     const { out: keyString } = await run(shell, ['keys', 'create', '--quiet'])
+    const failed: string[] = []
     const paths = await commandPaths()
     for (const path of paths.filter(path => path.length > 0)) {
       const { out } = await run(shell, [...path, '--help'])
@@ -289,11 +290,21 @@ describe('help', () => {
           await run(shell, ['keys', 'create', '--key-id', 'billing'])
         }
         const { code, err } = await run(shell, shellWords(example), answering(path, keyString))
-        expect(code, `${example}\n${err}`).toBe(0)
+        const expected = REFUSED_HERE.get(path.join(' ')) ?? 0
+        if (code !== expected) failed.push(`${example}: ${code}\n${err}`)
       }
     }
+    expect(failed).toEqual([])
   })
 })
+
+/** Examples that carry an id which the server makes up, and the one for a Pollux without people. */
+const REFUSED_HERE: ReadonlyMap<string, number> = new Map([
+  ['service-accounts delete-key', EXIT.notFound],
+  ['tokens delete', EXIT.notFound],
+  ['prices unset', EXIT.notFound],
+  ['setup-link', EXIT.conflict],
+])
 
 const ID: Readonly<Record<string, string>> = { keys: 'first-key', projects: 'web-shop' }
 
@@ -303,6 +314,18 @@ async function restore(): Promise<void> {
   await run(shell, ['budgets', 'set', '--project', 'default-project', '--period', 'month', '--cap', '1'])
   if ((await run(shell, ['projects', 'get', 'web-shop'])).code === 0) {
     await run(shell, ['projects', 'undelete', 'web-shop'])
+  }
+  for (const account of ['deploy-robot', 'retired-robot'])
+    await run(shell, ['service-accounts', 'create', account])
+  await run(shell, ['users', 'invite', 'ada@example.com'])
+  await run(shell, ['iam', 'add-binding', '--member', 'user:ada@example.com', '--role', 'roles/viewer'])
+  await run(shell, ['tiers', 'set', 'students', '--limit', 'concurrentCalls=2'])
+  for (const place of [
+    ['--project', 'default-project'],
+    ['--key', 'first-key'],
+  ]) {
+    const limit = ['--metric', 'requestsPerMinute', '--model', '*', '--value', '60']
+    await run(shell, ['quotas', 'set', ...place, ...limit])
   }
 }
 

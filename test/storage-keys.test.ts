@@ -14,6 +14,8 @@ import {
   usageRecord,
 } from './storage-fixture.ts'
 
+const NO_QUOTA = { tier: null, projectLimits: [], keyLimits: [] }
+
 const DAY_MS = 86_400_000
 
 const noEtag = (key: Key) => ({ id: key.uid, etag: null })
@@ -67,7 +69,12 @@ describeOnBothEngines('keys', engine => {
     })
     expect(await storage.keys.find(project.number, 'web-shop')).toEqual(made)
     expect(await storage.keys.find(project.number, draft.uid)).toEqual(made)
-    expect(await storage.keys.findByDigest(digest)).toEqual({ key: made, project, budgets: [] })
+    expect(await storage.keys.findByDigest(digest)).toEqual({
+      key: made,
+      project,
+      budgets: [],
+      quota: NO_QUOTA,
+    })
     expect((await storage.operations.find(operation.name))?.resource).toEqual(made)
   })
 
@@ -202,7 +209,7 @@ describeOnBothEngines('keys of a deleted project', engine => {
     const target = { id: project.number, etag: null }
     const gone = await storage.projects.delete(target, auditEntry(), null)
     const grant = await storage.keys.findByDigest(`digest of ${live.uid}`)
-    expect(grant).toEqual({ key: live, project: gone, budgets: [] })
+    expect(grant).toEqual({ key: live, project: gone, budgets: [], quota: NO_QUOTA })
     const refused = [keys.create(), keys.update(live, {}), keys.delete(live), keys.undelete(deleted)]
     expect(new Set(await Promise.all(refused.map(reasonOf)))).toEqual(new Set(['STATE_CONFLICT']))
     const seen: Change[] = []

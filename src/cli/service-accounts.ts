@@ -81,7 +81,7 @@ const GET: CommandRow<ProjectFlag> = {
 const CREATE: CommandRow<ProjectFlag & { readonly displayName?: string; readonly description?: string }> = {
   usage: 'create <account>',
   summary: 'make a service account of this id; it may do nothing until `pollux iam add-binding` names it',
-  examples: ['pollux service-accounts create deploy-robot --display-name "Deployments"'],
+  examples: ['pollux service-accounts create reports-robot --display-name "Nightly reports"'],
   addFlags(command) {
     addProjectFlag(command)
     command
@@ -130,7 +130,7 @@ const ENABLE: CommandRow<ProjectFlag> = {
 const DELETE: CommandRow<ProjectFlag & { readonly yes?: boolean }> = {
   usage: 'delete <account>',
   summary: 'delete it with its tokens, keys and roles, for good',
-  examples: ['pollux service-accounts delete deploy-robot --yes'],
+  examples: ['pollux service-accounts delete retired-robot --yes'],
   addFlags(command) {
     addProjectFlag(command)
     command.option('-y, --yes', 'do not ask')
@@ -154,7 +154,7 @@ const DELETE: CommandRow<ProjectFlag & { readonly yes?: boolean }> = {
 const CREATE_KEY: CommandRow<ProjectFlag & { readonly expires?: string }> = {
   usage: 'create-key <account>',
   summary: "make a key pair and print its key file in Google's format, this once",
-  examples: ['(umask 077 && pollux service-accounts create-key deploy-robot --expires 90d > key.json)'],
+  examples: ['pollux service-accounts create-key deploy-robot --expires 90d > key.json'],
   addFlags(command) {
     addProjectFlag(command)
     addExpiresFlag(command)

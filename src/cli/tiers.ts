@@ -133,7 +133,7 @@ const SET: CommandRow<TierFlags> = {
 const DELETE: CommandRow<EtagFlag & { readonly yes?: boolean }> = {
   usage: 'delete <tier>',
   summary: 'remove a tier of your own that no project has',
-  examples: ['pollux tiers delete interns --yes'],
+  examples: ['pollux tiers delete students --yes'],
   addFlags(command) {
     addEtagFlag(command, 'tier')
     command.option('-y, --yes', 'do not ask')

@@ -92,7 +92,7 @@ const GET: CommandRow<object> = {
 const INVITE: CommandRow<{ readonly displayName?: string; readonly role?: string }> = {
   usage: 'invite <email>',
   summary: 'let somebody in, and print the link (of one use, 72 hours) with which they do come in',
-  examples: ['pollux users invite ada@example.com --role roles/editor'],
+  examples: ['pollux users invite grace@example.com --role roles/editor'],
   addFlags: command =>
     command
       .option('--display-name <name>', 'how the person is called')
