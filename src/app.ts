@@ -7,7 +7,6 @@ import type { SignInSettings } from './control/sign-in.ts'
 import { type Config, masterKeysOf, proxyRanges } from './config.ts'
 import { engineOf, prepareDataDir } from './data-dir.ts'
 import { digestOf } from './domain/digest.ts'
-import { ApiError } from './domain/error.ts'
 import type { Tier } from './domain/quota.ts'
 import type { Gateway } from './gateway/call.ts'
 import { checkGrant } from './gateway/authorize.ts'
@@ -20,11 +19,12 @@ import { OpenCalls } from './gateway/open-calls.ts'
 import { Ledger } from './gateway/ledger.ts'
 import { Upstream } from './gateway/upstream.ts'
 import { type FirstStart, greet } from './first-start.ts'
+import { answerHealth } from './health.ts'
 import { ByteBudget } from './http/bytes.ts'
 import { noteFacts } from './http/facts.ts'
 import { type Exchange, type Listener, startListener } from './http/listener.ts'
-import { writeReply } from './http/reply.ts'
 import { watchPrices } from './price-watch.ts'
+import { hostsOf, originsOf } from './origins.ts'
 import { loadModelLimits, loadPrices } from './prices.ts'
 import { type Quota, openQuota } from './quota/open.ts'
 import { startSandbox } from './sandbox/server.ts'
@@ -90,7 +90,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       ),
     )
     const upstream = await openUpstream(config, onClose)
-    const quota = openQuota({
+    const quota = await openQuota({
       url: config.redisUrl?.reveal() ?? null,
       timeZone: config.quotaTimeZone,
       onOutage: error => telemetry.quotaStoreFailed(error),
@@ -347,51 +347,6 @@ async function openListeners(wired: Wired): Promise<[Listener, ...Listener[]]> {
     return [main, await open(config.adminPort, orHealth(manage))]
   } catch (error) {
     await main.close(0)
-    throw error
-  }
-}
-
-/** The public name, and this machine's own on every port: audiences of what service accounts sign. */
-function originsOf({ publicOrigin, port, adminPort }: Config): readonly string[] {
-  const local = [port, adminPort].flatMap(port =>
-    port === null ? [] : ['127.0.0.1', 'localhost', '[::1]'].map(name => `http://${name}:${port}`),
-  )
-  return publicOrigin === null ? local : [new URL(publicOrigin).origin, ...local]
-}
-
-/** The public name, and this machine's own: the command line and health checks ask for that. */
-function hostsOf(publicOrigin: string, port: number): ReadonlySet<string> {
-  return new Set([
-    new URL(publicOrigin).host,
-    ...['127.0.0.1', 'localhost', '[::1]'].map(name => `${name}:${port}`),
-  ])
-}
-
-/** `/healthz`: the process answers. `/readyz`: it could let a call in. Neither needs a credential or tells anything. */
-async function answerHealth(
-  { target, response, requestId }: Exchange,
-  { storage, gateway }: Wired,
-): Promise<void> {
-  const isLeased = performance.now() < storage.ledger.leasedUntilMs()
-  const isReady =
-    target.path === '/healthz' || (gateway.usage.isFlowing() && isLeased && (await answers(storage)))
-  writeReply(response, {
-    status: isReady ? 200 : 503,
-    headers: {
-      'content-type': 'text/plain; charset=utf-8',
-      'cache-control': 'no-store',
-      'x-request-id': requestId,
-    },
-    body: Buffer.from(isReady ? 'ok\n' : 'not ready: storage does not answer\n'),
-  })
-}
-
-async function answers(storage: Storage): Promise<boolean> {
-  try {
-    await storage.node.ping()
-    return true
-  } catch (error) {
-    if (error instanceof ApiError) return false
     throw error
   }
 }

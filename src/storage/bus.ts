@@ -3,7 +3,6 @@
  * that is lost, late, doubled or false costs a look at the database at most.
  */
 import { openPostgresBus } from './postgres-bus.ts'
-import { openRedisBus } from './redis-bus.ts'
 
 export type BusChoice =
   | { readonly kind: 'postgres'; readonly url: string }
@@ -24,8 +23,9 @@ export interface ChangeBus {
 }
 
 /** Opens the bus and goes on trying while it cannot be reached. */
-export function openBus(choice: BusChoice, nodeId: string, listener: BusListener): ChangeBus {
-  return choice.kind === 'redis'
-    ? openRedisBus(choice.url, nodeId, listener)
-    : openPostgresBus(choice.url, nodeId, listener)
+export async function openBus(choice: BusChoice, nodeId: string, listener: BusListener): Promise<ChangeBus> {
+  if (choice.kind === 'postgres') return openPostgresBus(choice.url, nodeId, listener)
+  // Read only where there is a Redis: its client costs a start more than all the rest of this thread.
+  const { openRedisBus } = await import('./redis-bus.ts')
+  return openRedisBus(choice.url, nodeId, listener)
 }

@@ -169,7 +169,7 @@ async function serve(options: StorageThreadOptions): Promise<void> {
   // From here on nothing another process does is missed.
   if (engine.hasPeers) {
     await look()
-    bus = listenForNews(options, nodeId, look)
+    bus = await listenForNews(options, nodeId, look)
   }
   let failing = false
   const stopFolding = repeat(async run => {
@@ -269,17 +269,17 @@ function lookFor(committer: Committer, recalls: Recalls): () => Promise<void> {
 }
 
 /** A message is answered by a look. What it fails to see, the next regular one does. */
-function listenForNews(
+async function listenForNews(
   { engine, redisUrl }: StorageThreadOptions,
   nodeId: string,
   look: () => Promise<void>,
-): ChangeBus | null {
+): Promise<ChangeBus | null> {
   if (engine.kind !== 'postgres') return null
   const choice =
     redisUrl === null
       ? ({ kind: 'postgres', url: engine.url } as const)
       : ({ kind: 'redis', url: redisUrl } as const)
-  return openBus(choice, nodeId, {
+  return await openBus(choice, nodeId, {
     onNews: () => void look().catch(() => {}),
     onState: isUp => emit({ kind: 'push', isUp }),
   })
