@@ -67,7 +67,7 @@ describeOnPostgres('price overrides of several processes', engine => {
     const there = await engine.open({ ...place, dataDir: `${place.dataDir}-2` })
     const changed = new Promise<Change>(resolve => there.onChange(resolve))
     const made = await here.prices.create(draft(), auditEntry())
-    expect(await changed).toEqual({ kind: 'all' })
+    expect(await changed).toEqual({ kind: 'prices', overrides: [made] })
     expect(await there.prices.list()).toEqual([made])
   })
 })
