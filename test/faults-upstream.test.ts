@@ -112,7 +112,8 @@ const GOOD = JSON.stringify({
   usageMetadata: { promptTokenCount: 1, candidatesTokenCount: 1, totalTokenCount: 2 },
 })
 const head = (...lines: string[]): string =>
-  ['HTTP/1.1 200 OK', 'content-type: application/json', ...lines, '', ''].join('\r\n')
+  // It closes after each reply; unannounced, the next call may be sent into the closing connection.
+  ['HTTP/1.1 200 OK', 'content-type: application/json', 'connection: close', ...lines, '', ''].join('\r\n')
 const whole = (body: string): string => `${head(`content-length: ${Buffer.byteLength(body)}`)}${body}`
 
 const BROKEN: Readonly<Record<string, { reply: string; status: number; reason: string | null }>> = {
