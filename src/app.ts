@@ -104,12 +104,14 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       openCalls: () => openCalls.count,
       openCallsMax: OPEN_CALLS_MAX,
       clockSkewMs: () => storage.clockSkewMs(),
-      changesAgeMs: () => performance.now() - storage.freshAsOfMs(),
+      changesAgeMs: () => changesAgeMs(storage),
     })
     const gateway = createGateway({ storage, upstream, telemetry, quota, tiers, openCalls, intake, prices })
     onClose(() => gateway.ledger.close())
     onClose(() => intake.close())
     onClose(watchKeys(storage, gateway))
+    const callOrigin = callOriginOf(config)
+    const signIn = signInSettings(config)
     const control = await createControl({
       storage,
       quota,
@@ -123,15 +125,15 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       server: {
         version: options.version,
         upstream: config.upstream.kind === 'sandbox' ? 'SANDBOX' : 'GEMINI',
-        callOrigin: callOriginOf(config),
+        callOrigin,
       },
       log: telemetry.log,
       origins: () => originsOf(config),
-      signIn: signInSettings(config),
+      signIn,
     })
     onClose(() => control.close())
     const browserConsole = await openConsole({
-      callOrigin: callOriginOf(config),
+      callOrigin,
       onFailure: output => telemetry.log.error({ output }, 'the console could not be built'),
     })
     onClose(() => browserConsole.close())
@@ -150,13 +152,8 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       await drained(gateway, SHUTDOWN_DRAIN_MS)
     })
     // After the listeners: a start that fails on a port that is taken must not use up the one showing of the key.
-    const firstStart = await greet({
-      storage,
-      upstream,
-      config,
-      files,
-      linkOrigin: signInSettings(config).linkOrigin,
-    })
+    const { linkOrigin } = signIn
+    const firstStart = await greet({ storage, upstream, config, files, linkOrigin })
     const [main, admin] = listeners
     return { origin: main.origin, adminOrigin: (admin ?? main).origin, firstStart, telemetry, close }
   } catch (error) {
@@ -237,22 +234,26 @@ function createGateway({
       drainMs: UPSTREAM_DRAIN_MS,
     },
   }
-  const changesAgeMs = (): number => performance.now() - storage.freshAsOfMs()
   telemetry.watch({
     openCalls: () => gateway.openCalls.count,
     bodyBytes: () => gateway.bodies.bytesHeld,
     usageFlowing: () => gateway.usage.isFlowing(),
-    changesAgeMs,
+    changesAgeMs: () => changesAgeMs(storage),
     clockSkewMs: () => storage.clockSkewMs(),
     degraded: {
       push: () => !storage.isPushed(),
-      changes: () => changesAgeMs() > LEASE_MS,
+      changes: () => changesAgeMs(storage) > LEASE_MS,
       usage: () => !gateway.usage.isFlowing(),
       overload: () => intake.isOverloaded,
       clock: () => intake.isClockWrong,
     },
   })
   return gateway
+}
+
+/** For how long the database has not said whether other nodes changed anything, ms. */
+function changesAgeMs(storage: Storage): number {
+  return performance.now() - storage.freshAsOfMs()
 }
 
 /** Carries changes of keys and projects to the directory and to calls under way. Returns the function that stops it. */

@@ -1,5 +1,6 @@
 /** Reading from standard input: a secret that must not be an argument, or a person's confirmation. */
-import type { CliIo } from './command.ts'
+import type { Command } from 'commander'
+import type { CliIo, Invocation } from './command.ts'
 import { EXIT, CliError, usageError } from './errors.ts'
 import { printable } from './printable.ts'
 
@@ -19,18 +20,36 @@ export async function readLine({ stdin }: Pick<CliIo, 'stdin'>): Promise<string>
   return (Buffer.concat(chunks).toString('utf8').split('\n')[0] ?? '').trim()
 }
 
+export interface YesFlag {
+  readonly yes?: boolean
+}
+
+export function addYesFlag(command: Command): void {
+  command.option('-y, --yes', 'do not ask')
+}
+
+interface Question {
+  readonly question: string
+  readonly expected: string
+}
+
 /**
- * Asks before something is destroyed. Throws unless the answer is `expected`, or where nobody can answer: then the flag
- * `--yes` is the only way.
+ * Asks before something is destroyed, unless `--yes` was given. Throws unless the answer is the expected one, and a usage
+ * error where nobody could answer; only after that `ask` is called, which may have to look up what it asks about.
  */
 export async function confirm(
-  io: CliIo,
-  {
-    question,
-    expected,
-    command,
-  }: { readonly question: string; readonly expected: string; readonly command: string },
+  { io, flags }: Pick<Invocation<YesFlag>, 'io' | 'flags'>,
+  command: string,
+  ask: () => Question | Promise<Question>,
 ): Promise<void> {
+  if (flags.yes) return
+  if (io.stdin.isTTY !== true) {
+    throw usageError(
+      `${command} asks for confirmation, and standard input is no terminal.`,
+      'Give --yes to go ahead.',
+    )
+  }
+  const { question, expected } = await ask()
   io.stderr.write(`${printable(question)} `)
   const answer = await readLine(io)
   if (answer.toLowerCase() === expected.toLowerCase()) return
@@ -38,13 +57,4 @@ export async function confirm(
     exitCode: EXIT.general,
     reason: 'NOT_CONFIRMED',
   })
-}
-
-/** Throws a usage error where nobody could answer a question. */
-export function assertCanAsk({ stdin }: CliIo, command: string): void {
-  if (stdin.isTTY === true) return
-  throw usageError(
-    `${command} asks for confirmation, and standard input is no terminal.`,
-    'Give --yes to go ahead.',
-  )
 }

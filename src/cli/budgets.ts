@@ -1,7 +1,7 @@
 /** `pollux budgets`. */
 import type { Command } from 'commander'
 import { LEDGER_V1 } from '../contract/budgets.v1.ts'
-import { assertCanAsk, confirm } from './ask.ts'
+import { type YesFlag, addYesFlag, confirm } from './ask.ts'
 import {
   type BudgetFlags,
   type BudgetJson,
@@ -110,26 +110,24 @@ const ACKNOWLEDGE: CommandRow<NameFlags & EtagFlag> = {
   },
 }
 
-const DELETE: CommandRow<NameFlags & EtagFlag & { readonly yes?: boolean }> = {
+const DELETE: CommandRow<NameFlags & EtagFlag & YesFlag> = {
   usage: 'delete',
   summary: 'remove a budget: nothing caps this scope and period any more',
   examples: ['pollux budgets delete --project default-project --period month --yes'],
   addFlags(command) {
     addNameFlags(command)
     addEtagFlag(command, 'budget')
-    command.option('-y, --yes', 'do not ask')
+    addYesFlag(command)
   },
   async run(invocation) {
-    const { io, flags, server } = invocation
+    const { flags, server } = invocation
     const { table, parent } = collectionOf(flags)
     const params = { ...parent, budget: flags.period }
-    if (!flags.yes) {
-      const command = 'pollux budgets delete'
-      assertCanAsk(io, command)
+    await confirm(invocation, 'pollux budgets delete', async () => {
       const budget = await server().client.call(table.getBudget, { params })
       const question = `Remove the ${named(budget)}, which caps at ${shownUsd(budget.cap)}? [y/N]`
-      await confirm(io, { question, expected: 'y', command })
-    }
+      return { question, expected: 'y' }
+    })
     const query = flags.etag === undefined ? {} : { etag: flags.etag }
     const answer = await server().client.call(table.deleteBudget, { params, query })
     if (flags.json) return printJson(invocation, answer)

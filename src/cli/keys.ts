@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { APIKEYS_V2 } from '../contract/apikeys.v2.ts'
 import { POLLUX_V1 } from '../contract/pollux.v1.ts'
 import { isKeyString } from '../domain/keystring.ts'
-import { assertCanAsk, confirm, readLine } from './ask.ts'
+import { type YesFlag, addYesFlag, confirm, readLine } from './ask.ts'
 import {
   type CommandRow,
   type Invocation,
@@ -126,26 +126,22 @@ const UNDELETE: CommandRow<ProjectFlag & EtagFlag> = {
   },
 }
 
-const DELETE: CommandRow<
-  ProjectFlag & EtagFlag & { readonly yes?: boolean; readonly checkExistingUsage?: boolean }
-> = {
+const DELETE: CommandRow<ProjectFlag & EtagFlag & YesFlag & { readonly checkExistingUsage?: boolean }> = {
   usage: 'delete <key>',
   summary: 'revoke a key; it can be undeleted for 30 days',
   examples: ['pollux keys delete first-key', 'pollux keys delete first-key --check-existing-usage --yes'],
   addFlags(command) {
     addProjectFlag(command)
     addEtagFlag(command, 'key')
-    command
-      .option('--check-existing-usage', 'refuse when the key was used in the last 7 days')
-      .option('-y, --yes', 'do not ask')
+    addYesFlag(command)
+    command.option('--check-existing-usage', 'refuse when the key was used in the last 7 days')
   },
   async run(invocation) {
-    const { io, flags, server } = invocation
+    const { flags, server } = invocation
     const params = keyParams(invocation)
-    if (!flags.yes) {
-      assertCanAsk(io, 'pollux keys delete')
-      await confirmDelete(invocation, await server().client.call(POLLUX_V1.getKey, { params }))
-    }
+    await confirm(invocation, 'pollux keys delete', async () =>
+      deletionQuestion(invocation, await server().client.call(POLLUX_V1.getKey, { params })),
+    )
     const query = {
       etag: flags.etag,
       ...(flags.checkExistingUsage ? { checkExistingUsage: 'CHECK' as const } : {}),
@@ -155,16 +151,12 @@ const DELETE: CommandRow<
   },
 }
 
-async function confirmDelete({ io, nowMs }: Invocation<unknown>, key: KeyJson): Promise<void> {
-  const id = idOf(key.name)
-  const command = 'pollux keys delete'
+function deletionQuestion({ io, nowMs }: Invocation<unknown>, key: KeyJson) {
   const used = key.lastUsedTime === undefined ? Number.NEGATIVE_INFINITY : Date.parse(key.lastUsedTime)
-  if (used < nowMs - IN_USE_MS) {
-    return confirm(io, { question: `Delete ${named(key)}? [y/N]`, expected: 'y', command })
-  }
+  if (used < nowMs - IN_USE_MS) return { question: `Delete ${named(key)}? [y/N]`, expected: 'y' }
   const when = shownTime({ io, nowMs }, key.lastUsedTime)
   const question = `The ${named(key)} was last used ${when}. Type its id to delete it:`
-  return confirm(io, { question, expected: id, command })
+  return { question, expected: idOf(key.name) }
 }
 
 const LOOKUP: CommandRow<{ readonly stdin?: boolean }> = {

@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander'
 import { ContractError } from '../contract/client.ts'
 import { PRICES_V1 } from '../contract/prices.v1.ts'
-import { assertCanAsk, confirm } from './ask.ts'
+import { type YesFlag, addYesFlag, confirm } from './ask.ts'
 import {
   type CommandRow,
   type Invocation,
@@ -101,20 +101,18 @@ const OVERRIDES: CommandRow<object> = {
   },
 }
 
-const UNSET: CommandRow<{ readonly yes?: boolean }> = {
+const UNSET: CommandRow<YesFlag> = {
   usage: 'unset <override>',
   summary: 'remove a price that was set here: the list holds again',
   examples: ['pollux prices unset 0c2f8f0e-3a52-4ffb-9b3c-6f3d1a0e7c11 --yes'],
-  addFlags: command => void command.option('-y, --yes', 'do not ask'),
+  addFlags: addYesFlag,
   async run(invocation) {
-    const { args, io, flags, server } = invocation
+    const { args, flags, server } = invocation
     const id = overrideId(args[0] ?? '')
-    if (!flags.yes) {
-      const command = 'pollux prices unset'
-      assertCanAsk(io, command)
+    await confirm(invocation, 'pollux prices unset', () => {
       const question = `Remove the price ${id}? Calls are charged at the list again at once. [y/N]`
-      await confirm(io, { question, expected: 'y', command })
-    }
+      return { question, expected: 'y' }
+    })
     const params = { priceOverride: id }
     const answer = await server().client.call(PRICES_V1.deletePriceOverride, { params })
     if (flags.json) return printJson(invocation, answer)

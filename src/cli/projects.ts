@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander'
 import type { BodyOf, ResponseOf } from '../contract/endpoint.ts'
 import { POLLUX_V1 } from '../contract/pollux.v1.ts'
 import type { ModelAlias } from '../domain/project.ts'
-import { assertCanAsk, confirm } from './ask.ts'
+import { type YesFlag, addYesFlag, confirm } from './ask.ts'
 import {
   type CommandRow,
   type Invocation,
@@ -17,7 +17,7 @@ import {
 import { usageError } from './errors.ts'
 import { modelAliases, pairs } from './flags.ts'
 import { pairsLine } from './key-view.ts'
-import { idOf, projectArgument } from './resource-arguments.ts'
+import { type EtagFlag, addEtagFlag, idOf, projectArgument } from './resource-arguments.ts'
 import { renderDetails } from './table.ts'
 
 type ProjectJson = ResponseOf<typeof POLLUX_V1.getProject>
@@ -110,7 +110,7 @@ const CREATE: CommandRow<ProjectFlags> = {
   },
 }
 
-const UPDATE: CommandRow<ProjectFlags & ClearFlags & { readonly etag?: string }> = {
+const UPDATE: CommandRow<ProjectFlags & ClearFlags & EtagFlag> = {
   usage: 'update <project>',
   summary: 'change the fields that flags are given for, and no others',
   examples: ['pollux projects update default-project --model-alias gemini-pro=gemini-3.8-pro@v1beta'],
@@ -120,7 +120,7 @@ const UPDATE: CommandRow<ProjectFlags & ClearFlags & { readonly etag?: string }>
       .addOption(new Option('--clear-labels', 'no labels').conflicts('labels'))
       .addOption(new Option('--clear-model-aliases', 'no aliases').conflicts('modelAlias'))
       .addOption(new Option('--clear-tier', 'no tier: no limits but its own').conflicts('tier'))
-    addEtagFlag(command)
+    addEtagFlag(command, 'project')
   },
   async run(invocation) {
     const { flags, server } = invocation
@@ -141,24 +141,22 @@ const UPDATE: CommandRow<ProjectFlags & ClearFlags & { readonly etag?: string }>
   },
 }
 
-const DELETE: CommandRow<{ readonly etag?: string; readonly yes?: boolean }> = {
+const DELETE: CommandRow<EtagFlag & YesFlag> = {
   usage: 'delete <project>',
   summary: 'refuse all keys of a project; it can be undeleted for 30 days',
   examples: ['pollux projects delete web-shop', 'pollux projects delete web-shop --yes'],
   addFlags(command) {
-    addEtagFlag(command)
-    command.option('-y, --yes', 'do not ask')
+    addEtagFlag(command, 'project')
+    addYesFlag(command)
   },
   async run(invocation) {
-    const { io, flags, server } = invocation
+    const { flags, server } = invocation
     const params = projectParams(invocation)
-    if (!flags.yes) {
-      const command = 'pollux projects delete'
-      assertCanAsk(io, command)
+    await confirm(invocation, 'pollux projects delete', async () => {
       const { projectId } = await server().client.call(POLLUX_V1.getProject, { params })
       const question = `All keys of ${projectId} will be refused at once. Type the project's id to delete it:`
-      await confirm(io, { question, expected: projectId, command })
-    }
+      return { question, expected: projectId }
+    })
     const query = flags.etag === undefined ? {} : { etag: flags.etag }
     const project = await server().client.call(POLLUX_V1.deleteProject, { params, query })
     if (flags.json) return printJson(invocation, project)
@@ -170,11 +168,11 @@ const DELETE: CommandRow<{ readonly etag?: string; readonly yes?: boolean }> = {
   },
 }
 
-const UNDELETE: CommandRow<{ readonly etag?: string }> = {
+const UNDELETE: CommandRow<EtagFlag> = {
   usage: 'undelete <project>',
   summary: 'bring back a project that was deleted less than 30 days ago',
   examples: ['pollux projects undelete web-shop'],
-  addFlags: addEtagFlag,
+  addFlags: command => addEtagFlag(command, 'project'),
   async run(invocation) {
     const { etag } = invocation.flags
     const input = { params: projectParams(invocation), body: etag === undefined ? {} : { etag } }
@@ -192,10 +190,6 @@ function addProjectFields(command: Command): void {
     .option('--tier <tier>', 'the tier whose limits it has (`pollux tiers list`)')
     .option('--recoverable-keys', 'keep the keyStrings of keys made from now on, sealed, for `keys reveal`')
     .option('--no-recoverable-keys', 'keep none, and forget those that were kept')
-}
-
-function addEtagFlag(command: Command): void {
-  command.option('--etag <etag>', 'refuse when the project was changed since it had this etag')
 }
 
 function projectParams({ args }: Pick<Invocation<unknown>, 'args'>): { readonly project: string } {

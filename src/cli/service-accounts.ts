@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import type { ResponseOf } from '../contract/endpoint.ts'
 import { SERVICE_ACCOUNTS_V1 } from '../contract/service-accounts.v1.ts'
-import { assertCanAsk, confirm } from './ask.ts'
+import { type YesFlag, addYesFlag, confirm } from './ask.ts'
 import {
   type CommandRow,
   type Invocation,
@@ -127,24 +127,21 @@ const ENABLE: CommandRow<ProjectFlag> = {
   },
 }
 
-const DELETE: CommandRow<ProjectFlag & { readonly yes?: boolean }> = {
+const DELETE: CommandRow<ProjectFlag & YesFlag> = {
   usage: 'delete <account>',
   summary: 'delete it with its tokens, keys and roles, for good',
   examples: ['pollux service-accounts delete retired-robot --yes'],
   addFlags(command) {
     addProjectFlag(command)
-    command.option('-y, --yes', 'do not ask')
+    addYesFlag(command)
   },
   async run(invocation) {
-    const { io, flags, server } = invocation
+    const { flags, server } = invocation
     const params = accountParams(invocation)
-    if (!flags.yes) {
-      const command = 'pollux service-accounts delete'
-      assertCanAsk(io, command)
+    await confirm(invocation, 'pollux service-accounts delete', async () => {
       const { email } = await server().client.call(SERVICE_ACCOUNTS_V1.getServiceAccount, { params })
-      const question = `Nothing brings ${email} back. Type its e-mail to delete it:`
-      await confirm(io, { question, expected: email, command })
-    }
+      return { question: `Nothing brings ${email} back. Type its e-mail to delete it:`, expected: email }
+    })
     const answer = await server().client.call(SERVICE_ACCOUNTS_V1.deleteServiceAccount, { params })
     if (flags.json) return printJson(invocation, answer)
     note(invocation, 'The service account is deleted; its tokens and keys are refused from now on.')

@@ -4,7 +4,7 @@ import type { ResponseOf } from '../contract/endpoint.ts'
 import { TIERS_V1 } from '../contract/quotas.v1.ts'
 import type { AllowedTool } from '../domain/key.ts'
 import { QUOTA_METRICS, type QuotaMetric } from '../domain/quota.ts'
-import { assertCanAsk, confirm } from './ask.ts'
+import { type YesFlag, addYesFlag, confirm } from './ask.ts'
 import {
   type CommandRow,
   type Invocation,
@@ -130,22 +130,21 @@ const SET: CommandRow<TierFlags> = {
   },
 }
 
-const DELETE: CommandRow<EtagFlag & { readonly yes?: boolean }> = {
+const DELETE: CommandRow<EtagFlag & YesFlag> = {
   usage: 'delete <tier>',
   summary: 'remove a tier of your own that no project has',
   examples: ['pollux tiers delete students --yes'],
   addFlags(command) {
     addEtagFlag(command, 'tier')
-    command.option('-y, --yes', 'do not ask')
+    addYesFlag(command)
   },
   async run(invocation) {
-    const { io, flags, args, server } = invocation
+    const { flags, args, server } = invocation
     const tier = args[0] ?? ''
-    if (!flags.yes) {
-      const command = 'pollux tiers delete'
-      assertCanAsk(io, command)
-      await confirm(io, { question: `Remove the tier ${tier}? [y/N]`, expected: 'y', command })
-    }
+    await confirm(invocation, 'pollux tiers delete', () => ({
+      question: `Remove the tier ${tier}? [y/N]`,
+      expected: 'y',
+    }))
     const query = flags.etag === undefined ? {} : { etag: flags.etag }
     const answer = await server().client.call(TIERS_V1.deleteTier, { params: { tier }, query })
     if (flags.json) return printJson(invocation, answer)

@@ -106,17 +106,14 @@ export async function registerPasskey(
   call: CallFacts,
   { answer, holder }: { readonly answer: PasskeyAnswer; readonly holder: string },
 ): Promise<Passkey> {
-  const asked = await takeAsked(context, answer.challengeId, 'passkeyNew')
-  if (asked === null || asked.holder !== holder || asked.origin !== call.browser.door.origin) throw refused()
+  const asked = await takeAsked(context, call, { kind: 'passkeyNew', answer, holder })
+  if (asked === null) throw refused()
   try {
     const { verified, registrationInfo } = await (
       await webauthn()
     ).verifyRegistrationResponse({
       response: answer.credential as unknown as RegistrationResponseJSON,
-      expectedChallenge: asked.challenge,
-      expectedOrigin: asked.origin,
-      expectedRPID: new URL(asked.origin).hostname,
-      requireUserVerification: true,
+      ...expectedOf(asked),
       supportedAlgorithmIDs: ALGORITHMS,
     })
     if (!verified) throw refused()
@@ -143,8 +140,8 @@ export async function verifyPasskey(
   { answer, holder }: { readonly answer: PasskeyAnswer; readonly holder: string },
 ): Promise<string | null> {
   const { storage, now } = context
-  const asked = await takeAsked(context, answer.challengeId, 'passkeySignIn')
-  if (asked === null || asked.holder !== holder || asked.origin !== call.browser.door.origin) return null
+  const asked = await takeAsked(context, call, { kind: 'passkeySignIn', answer, holder })
+  if (asked === null) return null
   const { id } = answer.credential
   const passkey = typeof id === 'string' ? await storage.passkeys.find(id) : null
   if (passkey === null) return null
@@ -153,10 +150,7 @@ export async function verifyPasskey(
       await webauthn()
     ).verifyAuthenticationResponse({
       response: answer.credential as unknown as AuthenticationResponseJSON,
-      expectedChallenge: asked.challenge,
-      expectedOrigin: asked.origin,
-      expectedRPID: new URL(asked.origin).hostname,
-      requireUserVerification: true,
+      ...expectedOf(asked),
       credential: {
         id: passkey.id,
         publicKey: new Uint8Array(Buffer.from(passkey.publicKey, 'base64url')),
@@ -207,13 +201,31 @@ async function ask(
   return { challengeId, options: { ...options } }
 }
 
+/** The question this is the answer to, once; null when there is none of this kind for this holder and origin. */
 async function takeAsked(
   { storage, now }: PeopleContext,
-  challengeId: string,
-  kind: string,
+  call: CallFacts,
+  {
+    kind,
+    answer,
+    holder,
+  }: { readonly kind: string; readonly answer: PasskeyAnswer; readonly holder: string },
 ): Promise<Asked | null> {
-  const content = await storage.signIns.takeChallenge({ digest: digestOf(challengeId), kind }, now())
-  return content === null ? null : (JSON.parse(content) as Asked)
+  const digest = digestOf(answer.challengeId)
+  const content = await storage.signIns.takeChallenge({ digest, kind }, now())
+  if (content === null) return null
+  const asked = JSON.parse(content) as Asked
+  return asked.holder === holder && asked.origin === call.browser.door.origin ? asked : null
+}
+
+/** What the library compares an answer with. */
+function expectedOf({ challenge, origin }: Asked) {
+  return {
+    expectedChallenge: challenge,
+    expectedOrigin: origin,
+    expectedRPID: new URL(origin).hostname,
+    requireUserVerification: true,
+  }
 }
 
 function refused(cause?: unknown): ApiError {

@@ -74,25 +74,23 @@ type LimitName = BodyOf<typeof PROJECT_QUOTAS_V1.unsetQuotaLimit>
 
 async function setLimit(storage: Storage, call: AnyCall & { readonly body: LimitBody }, place: Named) {
   const limit = parseQuotaLimit(call.body, 'limit')
-  const audit = auditEntry(call, {
-    resourceName: `${place.name}/quotaLimits`,
-    projectNumber: place.projectNumber,
-    before: await limitAt(storage, place, limit),
-    after: limit,
-  })
+  const audit = auditOf(call, place, { before: await limitAt(storage, place, limit), after: limit })
   return limitJson(await storage.quotas.set(place, limit, audit))
 }
 
 async function unsetLimit(storage: Storage, call: AnyCall & { readonly body: LimitName }, place: Named) {
   const limit = parseQuotaPlace(call.body, 'limit')
-  const audit = auditEntry(call, {
-    resourceName: `${place.name}/quotaLimits`,
-    projectNumber: place.projectNumber,
-    before: await limitAt(storage, place, limit),
-    after: null,
-  })
+  const audit = auditOf(call, place, { before: await limitAt(storage, place, limit), after: null })
   await storage.quotas.unset(place, limit, audit)
   return {}
+}
+
+function auditOf(
+  call: AnyCall,
+  { name, projectNumber }: Named,
+  change: { readonly before: QuotaLimit | null; readonly after: QuotaLimit | null },
+) {
+  return auditEntry(call, { resourceName: `${name}/quotaLimits`, projectNumber, ...change })
 }
 
 async function limitAt(

@@ -20,7 +20,8 @@ type Ports = Pick<
  * Whether there is room for the call. The last step before anything is sent: a key that was revoked or restricted
  * while its body came in is refused here, its rate limits are charged, and the call's worst case is held on every budget of
  * its path (MONEY.md rule 10). Throws or rejects with what identify and authorize throw, with RATE_LIMIT_EXCEEDED (429),
- * with the refusals of budgets (402, 429, 400), and with STORAGE_UNAVAILABLE (503) while usage cannot be made durable. A promise only where there is something to wait for.
+ * with the refusals of budgets (402, 429, 400), and with STORAGE_UNAVAILABLE (503) while usage cannot be made durable. A
+ * promise only where there is something to wait for.
  */
 export function admit(grant: Grant, call: Call, io: Ports): Admission | Promise<Admission> {
   if (!io.usage.isFlowing()) {
@@ -66,19 +67,18 @@ async function enterLater(
   { grant, call, io }: Entering,
 ): Promise<Admission> {
   const allocation = await allocating
+  let now = grant
   try {
     // What changed while the counters were asked counts for the call.
-    const { version } = grant.caller
-    const now = io.keys.isCurrent(version) ? grant : await renewed(grant, call, io)
-    const admission = await hold(now, call, io)
-    admission.hold.quota = allocation
-    return admission
+    if (!io.keys.isCurrent(grant.caller.version)) now = await renewed(grant, call, io)
   } catch (error) {
     if (allocation !== null) returnQuota(allocation, io)
     throw error
   }
+  return await (allocation === null ? hold(now, call, io) : holdWithin(allocation, { grant: now, call, io }))
 }
 
+/** Gives the allocation back where money refuses. */
 function holdWithin(
   allocation: QuotaAllocation,
   { grant, call, io }: Entering,

@@ -1,4 +1,6 @@
+import { CLOCK_SKEW_MAX_MS } from '../domain/clock.ts'
 import { ApiError, type Detail } from '../domain/error.ts'
+import { Lateness } from './lateness.ts'
 
 export interface IntakeOptions {
   /** Calls under way now. */
@@ -12,14 +14,8 @@ export interface IntakeOptions {
 
 /** How often the event loop is asked how late it is. */
 const LOOK_EVERY_MS = 50
-/** The loop is overloaded when it was later than this at every look for so long: a single long turn is no overload. */
-const LATE_MS = 200
-const LATE_FOR_MS = 500
 /** By then the database was asked several times: a call that asks it for its key would only wait. */
 const SILENCE_MAX_MS = 3_000
-/** Keys would expire, and usage be dated, by a clock that is further off. */
-const CLOCK_SKEW_MAX_MS = 30_000
-
 /**
  * Whether a call may come in at all, decided before anything of it is looked at. Management and health checks do not ask
  * here: when calls are too many they are refused, so that the rest is answered.
@@ -27,20 +23,17 @@ const CLOCK_SKEW_MAX_MS = 30_000
 export class Intake {
   readonly #options: IntakeOptions
   readonly #timer: NodeJS.Timeout
-  #lookedMs = performance.now()
-  /** When the loop was last in time. */
-  #inTimeMs = performance.now()
-  #isLate = false
+  readonly #lateness = new Lateness(LOOK_EVERY_MS, performance.now())
 
   constructor(options: IntakeOptions) {
     this.#options = options
-    this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS)
+    this.#timer = setInterval(() => this.#lateness.look(performance.now()), LOOK_EVERY_MS)
     this.#timer.unref()
   }
 
   /** Whether calls are refused since the process cannot keep up. */
   get isOverloaded(): boolean {
-    return this.#isLate || this.#options.openCalls() >= this.#options.openCallsMax
+    return this.#lateness.isLate || this.#options.openCalls() >= this.#options.openCallsMax
   }
 
   get isClockWrong(): boolean {
@@ -50,7 +43,9 @@ export class Intake {
   /** Throws OVERLOADED, CLOCK_WRONG or STORAGE_UNAVAILABLE (503). */
   check(): void {
     if (this.isOverloaded) {
-      const why = this.#isLate ? 'This process cannot keep up' : 'As many calls are under way as there may be'
+      const why = this.#lateness.isLate
+        ? 'This process cannot keep up'
+        : 'As many calls are under way as there may be'
       throw new ApiError('OVERLOADED', `${why}, so none is let in for a moment. Please retry.`, {
         details: [RETRY_SOON],
       })
@@ -73,13 +68,6 @@ export class Intake {
 
   close(): void {
     clearInterval(this.#timer)
-  }
-
-  #look(): void {
-    const nowMs = performance.now()
-    if (nowMs - this.#lookedMs - LOOK_EVERY_MS < LATE_MS) this.#inTimeMs = nowMs
-    this.#isLate = nowMs - this.#inTimeMs > LATE_FOR_MS
-    this.#lookedMs = nowMs
   }
 }
 

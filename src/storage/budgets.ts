@@ -10,6 +10,7 @@ import type { BudgetRow } from './budget-row.ts'
 import { budgetOf, changesOf } from './budget-row.ts'
 import type { Committer, Outcome } from './commit.ts'
 import type { Engine } from './engine.ts'
+import { requireLineage } from './key-row.ts'
 import { newEtag, requireEtag, requireProject } from './projects.ts'
 import { BlockClock } from './record-row.ts'
 import type { Db } from './schema.ts'
@@ -116,18 +117,7 @@ async function requirePlace(trx: Db, { scope, projectNumber, lineage }: BudgetDr
     throw new Error(`a budget of scope ${scope} cannot hang on project ${projectNumber}, lineage ${lineage}`)
   }
   if (projectNumber !== null) await requireProject(trx, projectNumber)
-  if (lineage === null) return
-  const key = await trx
-    .selectFrom('key')
-    .select('uid')
-    .where('lineage', '=', lineage)
-    .where('project_number', '=', projectNumber ?? '')
-    .executeTakeFirst()
-  if (key !== undefined) return
-  throw new ApiError(
-    'RESOURCE_NOT_FOUND',
-    'The key does not exist in the project or was purged. List the keys of the project to see which there are.',
-  )
+  if (lineage !== null) await requireLineage(trx, projectNumber ?? '', lineage)
 }
 
 async function insertBudget(trx: Db, draft: BudgetDraft, nowMs: number): Promise<BudgetRow> {

@@ -111,12 +111,11 @@ export class Committer {
     }
     if (outcome === null) return null
     for (const change of outcome.changes) this.#emit(change)
-    this.#announce()
+    if (outcome.changes.length > 0) this.#announce()
     return outcome.result
   }
 
-  /**
-   * The entries come last but for the epoch, so that the chain is not locked for longer than it takes. */
+  /** The entries come last but for the epoch, so that the chain is not locked for longer than it takes. */
   async #writeTrail(
     trx: Db,
     nowMs: number,
@@ -135,7 +134,8 @@ export class Committer {
     for (const entry of entries) await this.#chain.append(trx, entry, nowMs)
   }
 
-  /** Looks whether another process changed something, and says to the listeners what. Resolves when everything that was
+  /**
+   * Looks whether another process changed something, and says to the listeners what. Resolves when everything that was
    * committed before the question was told.
    */
   poll(): Promise<void> {

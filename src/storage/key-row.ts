@@ -1,4 +1,5 @@
 /** Keys as rows, and how they are read: always with the time of their last accepted call. */
+import { ApiError } from '../domain/error.ts'
 import type { Selectable, Updateable } from 'kysely'
 import type { AllowedTool, Environment, Key, Restrictions } from '../domain/key.ts'
 import type { Db, KeyTable } from './schema.ts'
@@ -14,6 +15,21 @@ export function selectKeys(db: Db) {
     .leftJoin('key_use', 'key_use.key_uid', 'key.uid')
     .selectAll('key')
     .select('key_use.last_used_time')
+}
+
+/** RESOURCE_NOT_FOUND unless the project has a key of this lineage. */
+export async function requireLineage(db: Db, projectNumber: string, lineage: string): Promise<void> {
+  const key = await db
+    .selectFrom('key')
+    .select('uid')
+    .where('lineage', '=', lineage)
+    .where('project_number', '=', projectNumber)
+    .executeTakeFirst()
+  if (key !== undefined) return
+  throw new ApiError(
+    'RESOURCE_NOT_FOUND',
+    'The key does not exist in the project or was purged. List the keys of the project to see which there are.',
+  )
 }
 
 /** The resource a row stands for. The digest stays behind. */

@@ -1,4 +1,5 @@
 /** Which nodes use the database now, and whether they fit together. Only where there can be several. */
+import { CLOCK_SKEW_MAX_MS } from '../domain/clock.ts'
 import { ApiError } from '../domain/error.ts'
 import type { Engine } from './engine.ts'
 import { NEWEST_VERSION } from './migrate.ts'
@@ -8,8 +9,6 @@ import type { Db } from './schema.ts'
 const GONE_AFTER_MS = 10_000
 /** How often a node says that it is there. */
 export const BEAT_EVERY_MS = 2_000
-/** A clock that is off by more makes a start fail: expiry, prices and usage would count by it. */
-const SKEW_MAX_MS = 30_000
 
 /** How far this machine's clock is ahead of the database's, ms. */
 export async function clockSkewMs(engine: Engine): Promise<number> {
@@ -42,22 +41,17 @@ export class Presence {
     this.#nodeId = nodeId
   }
 
-  /**
-   * Joins the nodes that are there. STATE_CONFLICT when this machine's clock is far from the database's.
-   */
+  /** Joins the nodes that are there. STATE_CONFLICT when this machine's clock is far from the database's. */
   async join(): Promise<void> {
     const skewMs = await clockSkewMs(this.#engine)
-    if (Math.abs(skewMs) > SKEW_MAX_MS) throw wrongClock(skewMs)
-    await this.#engine.db.transaction().execute(async trx => {
-      // Of two that join at once one sees the other.
-      await this.#engine.lockSchema(trx)
-      const nowMs = await this.#engine.nowMs(trx)
-      await trx
-        .deleteFrom('presence')
-        .where('seen_time', '<', nowMs - GONE_AFTER_MS)
-        .execute()
-      await this.#put(trx, nowMs)
-    })
+    if (Math.abs(skewMs) > CLOCK_SKEW_MAX_MS) throw wrongClock(skewMs)
+    const { db } = this.#engine
+    const nowMs = await this.#engine.nowMs(db)
+    await db
+      .deleteFrom('presence')
+      .where('seen_time', '<', nowMs - GONE_AFTER_MS)
+      .execute()
+    await this.#put(db, nowMs)
   }
 
   /** Says that this node is there. */
@@ -70,10 +64,7 @@ export class Presence {
   }
 
   async #put(db: Db, nowMs: number): Promise<void> {
-    const facts = {
-      schema_version: NEWEST_VERSION,
-      seen_time: nowMs,
-    }
+    const facts = { schema_version: NEWEST_VERSION, seen_time: nowMs }
     await db
       .insertInto('presence')
       .values({ node_id: this.#nodeId, ...facts })

@@ -4,6 +4,7 @@ import { ApiError, invalidField } from '../domain/error.ts'
 import { QUOTA_LIMITS_MAX, QUOTA_VALUE_MAX, type QuotaLimit } from '../domain/quota.ts'
 import type { Committer } from './commit.ts'
 import type { Engine } from './engine.ts'
+import { requireLineage } from './key-row.ts'
 import { requireProject } from './projects.ts'
 import { limitOf } from './quota-row.ts'
 import type { Db } from './schema.ts'
@@ -98,15 +99,7 @@ async function requirePlace(trx: Db, { projectNumber, lineage }: QuotaPlace): Pr
     .where('number', '=', projectNumber)
     .execute()
   await requireProject(trx, projectNumber)
-  if (lineage === null) return
-  const key = await trx
-    .selectFrom('key')
-    .select('uid')
-    .where('lineage', '=', lineage)
-    .where('project_number', '=', projectNumber)
-    .executeTakeFirst()
-  if (key !== undefined) return
-  throw new ApiError('RESOURCE_NOT_FOUND', 'The key does not exist in the project or was purged.')
+  if (lineage !== null) await requireLineage(trx, projectNumber, lineage)
 }
 
 async function requireRoom(trx: Db, { projectNumber, lineage }: QuotaPlace): Promise<void> {
