@@ -108,6 +108,10 @@ async function answer(
 ): Promise<void> {
   const body = await bodyOf(request)
   if (body === null) return
+  if (request.url?.endsWith(':countTokens') === true) {
+    send(response, 200, { totalTokens: textBytes(JSON.parse(body.toString('utf8'))) })
+    return
+  }
   const [, model = '', verb, sse] = CALL.exec(request.url ?? '') ?? []
   const fault = random() < faultShare ? random() : null
   const latencyMs = random() * latencyMsMax

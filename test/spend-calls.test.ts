@@ -34,6 +34,8 @@ interface Upstream {
   /** Bodies as they came, by user-agent. */
   readonly seen: Map<string, Json>
   readonly answers: Map<string, Answer>
+  /** Prompts that countTokens was asked about, and what it said of each; null: that it is not there. */
+  readonly counted: (readonly [text: string, tokens: number | null])[]
   close(): Promise<void>
 }
 
@@ -45,11 +47,20 @@ const usage = (promptTokenCount: number, candidatesTokenCount: number) => ({
 async function startUpstream(): Promise<Upstream> {
   const seen = new Map<string, Json>()
   const answers = new Map<string, Answer>()
+  const counted: (readonly [string, number | null])[] = []
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
     // Pollux asks for the models when it starts.
     const body: Json = chunks.length === 0 ? {} : JSON.parse(Buffer.concat(chunks).toString('utf8'))
+    if (request.url?.endsWith(':countTokens') === true) {
+      const text = String(body.generateContentRequest.contents[0].parts[0].text)
+      const tokens = text.startsWith('countless') ? null : text.split(' ').length
+      counted.push([text, tokens])
+      response.writeHead(tokens === null ? 404 : 200, { 'content-type': 'application/json' })
+      response.end(JSON.stringify({ totalTokens: tokens ?? undefined }))
+      return
+    }
     const name = request.headers['user-agent'] ?? ''
     seen.set(name, body)
     const plan = answers.get(name) ?? (() => usage(10, 5))
@@ -70,6 +81,7 @@ async function startUpstream(): Promise<Upstream> {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     seen,
     answers,
+    counted,
     async close() {
       server.closeAllConnections()
       server.close()
@@ -213,6 +225,29 @@ describe('402', () => {
       expect(error.status).toBe(402)
       expect(JSON.parse(error.message).error).toMatchObject({ code: 402, status: 'RESOURCE_EXHAUSTED' })
     }
+  })
+
+  test('comes for the bytes of a prompt only after it was counted, where counting can help', async () => {
+    const text = Array.from({ length: 2_000 }, () => 'wordy').join(' ')
+    const body = { contents: [{ parts: [{ text }] }], generationConfig: { maxOutputTokens: 100 } }
+    const outputNanos = 100 * OUTPUT_NANOS
+    const neededNanos = (2_000 + 64) * INPUT_NANOS + outputNanos
+    const sent = async (cap: number, text?: string): Promise<[status: number, counted: number]> => {
+      upstream.counted.length = 0
+      const contents = [{ parts: [{ text }] }]
+      const { status } = await send({
+        ...(await makeKey({ cap: String(cap) })),
+        body: text === undefined ? body : { ...body, contents },
+      })
+      return [status, upstream.counted.length]
+    }
+    expect(await sent(neededNanos)).toEqual([200, 1])
+    expect(await sent(neededNanos - 1)).toEqual([402, 1])
+    // Nobody counts it, so its bytes do.
+    expect(await sent(neededNanos, `countless ${text}`)).toEqual([402, 1])
+    // Not even the output fits; or all of it does.
+    expect(await sent(outputNanos)).toEqual([402, 0])
+    expect(await sent(100 * neededNanos)).toEqual([200, 0])
   })
 
   test('a lowered cap stops the next call, a raised one lets it in', async () => {

@@ -16,6 +16,8 @@ export interface SpendCall {
   /** By MONEY.md rules 11 and 15, under budgets that clamp. */
   readonly worstNanos: number
   readonly floorNanos: number
+  /** The same once the upstream has counted the prompt (rule 12). */
+  readonly counted: { readonly worstNanos: number; readonly floorNanos: number }
 }
 
 /** A call as its client saw it. */
@@ -72,11 +74,15 @@ export function drawCall(name: string, random: Random, forms: readonly [Form, ..
   }
   const json = JSON.stringify({ contents: [{ role: 'user', parts: [{ text }] }], generationConfig })
   const body = Buffer.from(json)
-  const { worstNanos, floorNanos } = costs(model, body)
-  return { name, model, form: oneOf(random, forms), body, worstNanos, floorNanos }
+  return { name, model, form: oneOf(random, forms), body, ...costs(model, body, Buffer.byteLength(text)) }
 }
 
-function costs(model: string, body: Buffer): Pick<SpendCall, 'worstNanos' | 'floorNanos'> {
+type Costs = Pick<SpendCall, 'worstNanos' | 'floorNanos' | 'counted'>
+
+/** What a count may be short of the bill by. */
+const COUNT_MARGIN_TOKENS = 64
+
+function costs(model: string, body: Buffer, textBytes: number): Costs {
   const limit = limits.find(model)
   const price = prices.find(model, Date.now())
   if (price === null) throw new Error(`no price for ${model}`)
@@ -100,15 +106,20 @@ function costs(model: string, body: Buffer): Pick<SpendCall, 'worstNanos' | 'flo
     tools: new Set(),
     toolCeilingsNanos: {},
   }
-  const worst = worstCase(bounds, price)
-  const floor = floorOf(bounds, price, {
-    policy: 'clamp',
-    hasResponseSchema: config.responseSchema !== undefined,
-    thinkingBudget: config.thinkingConfig?.thinkingBudget ?? null,
-    limit,
-  })
-  if (!('nanos' in worst && 'nanos' in floor)) throw new Error(`${model} has no bound`)
-  return { worstNanos: worst.nanos, floorNanos: floor.nanos }
+  const of = (promptTokensBound: number) => {
+    const bound = { ...bounds, promptTokensBound }
+    const worst = worstCase(bound, price)
+    const floor = floorOf(bound, price, {
+      policy: 'clamp',
+      hasResponseSchema: config.responseSchema !== undefined,
+      thinkingBudget: config.thinkingConfig?.thinkingBudget ?? null,
+      limit,
+    })
+    if (!('nanos' in worst && 'nanos' in floor)) throw new Error(`${model} has no bound`)
+    return { worstNanos: worst.nanos, floorNanos: floor.nanos }
+  }
+  const counted = Math.min(bounds.promptTokensBound, textBytes + COUNT_MARGIN_TOKENS)
+  return { ...of(bounds.promptTokensBound), counted: of(counted) }
 }
 
 function objectsIn(value: unknown): number {

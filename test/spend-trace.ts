@@ -37,8 +37,10 @@ export interface Verdict {
 
 /** `durationMs` of a record is rounded, and so is its start. */
 const ROUNDING_MS = 2
-/** How long a refusal may take from its decision to its client. */
+/** How long a refusal may take from its decision to its client, where neither stands still. */
 const TRAVEL_MS = 100
+/** Nobody was told anything for so long: the machine may have stood still. */
+const SILENCE_MS = 50
 
 export function judge(trace: Trace): Verdict {
   const calls = callsOf(trace)
@@ -120,7 +122,7 @@ function recordsDiffer({ told, bills, records }: Trace, calls: readonly TracedCa
 }
 
 function recordDiffers({ record, bill, told }: TracedCall): string[] {
-  const { name, worstNanos, floorNanos } = told
+  const { name, worstNanos, counted } = told
   const { posted_nanos: posted, held_nanos: held, cost_nanos: cost, clamped_output_tokens: limit } = record
   const wrong: string[] = []
   const nanos = bill === null ? 0 : Number(bill.nanos)
@@ -137,9 +139,13 @@ function recordDiffers({ record, bill, told }: TracedCall): string[] {
       if (posted !== 0 || bill !== null) wrong.push(`${name}: ${record.outcome}, with ${posted} posted`)
   }
   if (nanos > held) wrong.push(`${name}: ${nanos} billed, above the ${held} held`)
-  if (limit === null && held !== worstNanos) wrong.push(`${name}: ${held} held, not its worst ${worstNanos}`)
-  if (limit !== null && (held < floorNanos || held >= worstNanos)) {
-    wrong.push(`${name}: clamped, with ${held} held; its floor is ${floorNanos}, its worst ${worstNanos}`)
+  if (limit === null && held !== worstNanos && held !== counted.worstNanos) {
+    wrong.push(`${name}: ${held} held, not its worst ${worstNanos}, nor ${counted.worstNanos} by its count`)
+  }
+  if (limit !== null && (held < counted.floorNanos || held >= worstNanos)) {
+    wrong.push(
+      `${name}: clamped, with ${held} held; its floor is ${counted.floorNanos}, its worst ${worstNanos}`,
+    )
   }
   if (limit !== null && bill !== null && bill.maxOutputTokens !== limit) {
     wrong.push(`${name}: clamped to ${limit}, but ${bill.maxOutputTokens} was sent`)
@@ -155,25 +161,48 @@ function recordDiffers({ record, bill, told }: TracedCall): string[] {
  * Both are judged by what is sure to have been so at the latest when the client was told.
  */
 function falseRefusals({ told, budgets }: Trace, calls: readonly TracedCall[]): string[] {
+  const silences = silencesOf(told)
   return told
     .filter(({ status }) => status === 402 || status === 429)
     .flatMap(one => {
       const path = budgets.filter(({ keyUids }) => keyUids.has(one.keyUid))
       const atMs = one.receivedMs + ROUNDING_MS
+      const decided = [decidedFromMs(atMs, silences), atMs] as const
       const isTrue = path.some(({ keyUids, cap }) => {
-        const held = one.status === 429 ? heldBetween(calls, keyUids, [atMs - TRAVEL_MS, atMs]) : 0
-        return postedBy(calls, keyUids, atMs) + held + one.floorNanos > Number(cap)
+        const held = one.status === 429 ? heldBetween(calls, keyUids, decided) : 0
+        // Before a 402 the prompt is counted.
+        const { floorNanos } = one.status === 402 ? one.counted : one
+        return postedBy(calls, keyUids, atMs) + held + floorNanos > Number(cap)
       })
       if (isTrue) return []
       const facts = path.map(
         ({ name, cap, keyUids }) =>
           `${name} ${postedBy(calls, keyUids, atMs)} posted, ` +
-          `${heldBetween(calls, keyUids, [atMs - TRAVEL_MS, atMs])} held, cap ${cap}`,
+          `${heldBetween(calls, keyUids, decided)} held, cap ${cap}`,
       )
       const waitedMs = Math.round(one.receivedMs - one.sentMs)
-      const what = `${one.status} after ${waitedMs} ms, floor ${one.floorNanos}`
+      const what = `${one.status} after ${waitedMs} ms, floor ${one.floorNanos}, ${one.counted.floorNanos} by its count`
       return [`${one.name}: falsely refused (${what}; ${facts.join('; ')}), by ${refusedBy(one.text)}`]
     })
+}
+
+type Span = readonly [fromMs: number, toMs: number]
+
+/** When no client was told anything, latest first. */
+function silencesOf(told: readonly Told[]): readonly Span[] {
+  const times = told.map(({ receivedMs }) => receivedMs).sort((one, other) => other - one)
+  return times
+    .map((toMs, place): Span => [times[place + 1] ?? toMs, toMs])
+    .filter(([fromMs, toMs]) => toMs - fromMs > SILENCE_MS)
+}
+
+/** The earliest moment at which something can have been decided that a client was told at `atMs`. */
+function decidedFromMs(atMs: number, silences: readonly Span[]): number {
+  let earliestMs = atMs - TRAVEL_MS
+  for (const [fromMs, toMs] of silences) {
+    if (toMs <= atMs && toMs > earliestMs) earliestMs -= toMs - fromMs
+  }
+  return earliestMs
 }
 
 /** The budget that an error names. */

@@ -6,10 +6,14 @@ import { checkGrant } from './authorize.ts'
 import { unavailable } from './budget-errors.ts'
 import { BoundedAsk, boundsOf, clampRuleOf, defaultLimit, unpriced } from './bounds.ts'
 import type { Admission, Call, Gateway, Grant, Hold, KeyEntry } from './call.ts'
+import { countPromptTokens } from './count-tokens.ts'
 import { usableEntry } from './identify.ts'
 import type { HeldMoney } from './ledger.ts'
 import { withOutputLimit } from './output-limit.ts'
 import { allocateQuota, returnQuota } from './quota.ts'
+
+/** What Google may bill for a prompt beyond what it counts: as much as `promptBoundTokens` allows around a request. */
+const COUNT_MARGIN_TOKENS = 64
 
 type Ports = Pick<
   Gateway,
@@ -120,11 +124,11 @@ interface Priced {
 }
 
 async function holdMoney(priced: Priced, call: Call, io: Ports): Promise<Admission> {
-  const { grant, price, ask } = priced
+  const { grant, price } = priced
   const { caller } = grant
   const { budgets } = caller.entry
-  const held = io.ledger.hold(budgets, ask)
-  const money = held instanceof Promise ? await whileThere(held, { ask, call, io }) : held
+  const held = holdBounded(priced, call, io)
+  const money = held instanceof Promise ? await held : held
   let now = grant
   try {
     // Whoever waited for money may be gone by now: then nothing is sent.
@@ -143,6 +147,41 @@ async function holdMoney(priced: Priced, call: Call, io: Ports): Promise<Admissi
   // A budget came or went: nothing may be spent past one that is there.
   drop(money, call, io)
   return await hold(now, call, io)
+}
+
+/** Holds the worst case; before it is refused for the bytes of its prompt, Google is asked for the tokens (rule 12). */
+function holdBounded(priced: Priced, call: Call, io: Ports): HeldMoney | Promise<HeldMoney> {
+  const { grant, ask } = priced
+  const holdCounted = async (refusal: unknown): Promise<HeldMoney> => {
+    const counted = await countedAsk(refusal, priced, io)
+    if (counted === null) throw refusal
+    const held = io.ledger.hold(grant.caller.entry.budgets, counted)
+    return held instanceof Promise ? await whileThere(held, { ask: counted, call, io }) : held
+  }
+  try {
+    const held = io.ledger.hold(grant.caller.entry.budgets, ask)
+    return held instanceof Promise ? whileThere(held, { ask, call, io }).catch(holdCounted) : held
+  } catch (refusal) {
+    return holdCounted(refusal)
+  }
+}
+
+/**
+ * A refused call by its counted prompt; null where that cannot help: no money for its output alone, a prompt that is not
+ * in the request, or nobody who counts it.
+ */
+async function countedAsk(
+  refusal: unknown,
+  { grant, ask }: Priced,
+  { ledger, upstream }: Ports,
+): Promise<BoundedAsk | null> {
+  if (!(refusal instanceof ApiError) || refusal.reason !== 'BUDGET_EXHAUSTED') return null
+  const { method, demand, caller } = grant
+  if (method.body !== 'generate' || demand.prompt.hasReference) return null
+  if (!ledger.hasRoom(caller.entry.budgets, ask.withPromptTokens(COUNT_MARGIN_TOKENS).floorNanos)) return null
+  const counted = await countPromptTokens(grant, upstream)
+  if (counted === null || counted + COUNT_MARGIN_TOKENS >= ask.promptTokensBound) return null
+  return ask.withPromptTokens(counted + COUNT_MARGIN_TOKENS)
 }
 
 /** Waits for money as long as the client does. */

@@ -69,6 +69,15 @@ export class BoundedAsk implements Ask {
     this.#rule = rule
   }
 
+  get promptTokensBound(): number {
+    return this.#bounds.promptTokensBound
+  }
+
+  /** The same call with another bound of its prompt. */
+  withPromptTokens(promptTokensBound: number): BoundedAsk {
+    return new BoundedAsk({ ...this.#bounds, promptTokensBound }, this.#price, this.#rule)
+  }
+
   clampTo(freeNanos: number): ClampedHold | null {
     if (this.#rule.policy === 'refuse' || this.#rule.hasResponseSchema) return null
     return clampTo(freeNanos, this.#bounds, { price: this.#price, rule: this.#rule })

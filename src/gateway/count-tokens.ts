@@ -1,7 +1,10 @@
 import { asObject } from '../domain/proto-json.ts'
 import type { Gateway, Grant } from './call.ts'
+import type { Sender } from './upstream-answer.ts'
 
 const REPLY_BYTES_MAX = 64 * 1024
+/** A call does not wait for longer before its bound counts. */
+const COUNT_WAIT_MS = 5_000
 
 /**
  * The tokens of a generateContent prompt as Google counts them, which costs nothing (gemini-wire 2.2); null when Google
@@ -24,14 +27,23 @@ export async function countPromptTokens(
     ],
     body: withModel(body, `models/${model}`),
   }
+  let late: NodeJS.Timeout | undefined
   try {
-    const answer = await upstream.fetch(request, null, REPLY_BYTES_MAX)
+    const sender: Sender = {
+      started(exchange) {
+        clearTimeout(late)
+        late = setTimeout(() => exchange.abort(new Error('counting took too long')), COUNT_WAIT_MS)
+      },
+    }
+    const answer = await upstream.fetch(request, sender, REPLY_BYTES_MAX)
     if (answer.status !== 200) return null
     const total = asObject(JSON.parse(answer.body.toString('utf8')))?.['totalTokens']
     return Number.isSafeInteger(total) ? Number(total) : null
   } catch {
     // Whatever went wrong, the bound counts instead.
     return null
+  } finally {
+    clearTimeout(late)
   }
 }
 

@@ -80,6 +80,14 @@ export class Ledger {
     return found instanceof Blocked ? this.#wait(path, ask, found) : found
   }
 
+  /** Whether `hold` would not say 402 to so small a call at once, as far as this node knows. */
+  hasRoom(path: readonly Budget[], floorNanos: number): boolean {
+    return path.every(({ uid }) => {
+      const row = this.#shares.current(uid)
+      return row === undefined || row.posted + floorNanos <= row.capNanos
+    })
+  }
+
   /**
    * Whether a call may still be sent on a hold. Not when this node stood still since, for so long that others may have taken
    * it for lost.
