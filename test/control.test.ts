@@ -94,6 +94,7 @@ describe('every route', () => {
     const { headers } = await management.request(endpoint.method, nowhere(endpoint))
     expect(headers.get('cache-control')).toBe('no-store')
     expect(headers.get('x-content-type-options')).toBe('nosniff')
+    expect(headers.get('content-security-policy')).toMatch(/^sandbox; .*frame-ancestors 'none'/)
     expect(headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/)
   })
 })

@@ -61,7 +61,9 @@ async function refusal(...parts: readonly (string | Buffer)[]): Promise<[number,
     message: expect.any(String),
     status: expect.any(String),
   })
-  expect(reply.headers['content-security-policy']).toBe("sandbox; default-src 'none'")
+  expect(reply.headers['content-security-policy']).toBe(
+    "sandbox; default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+  )
   expect(reply.headers['cache-control']).toBe('no-store')
   expect(reply.body).not.toContain(key)
   return [reply.status, reasonIn(body)]
@@ -74,7 +76,7 @@ it('answers the request that all of these are variations of', async () => {
   expect(reply.status).toBe(200)
   expect(reply.body).toContain('"text": "oak"')
   expect(reply.headers).toMatchObject({
-    'content-security-policy': "sandbox; default-src 'none'",
+    'content-security-policy': "sandbox; default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
     'cache-control': 'no-store',
     connection: 'close',
   })

@@ -23,6 +23,7 @@ import { ApiError } from '../domain/error.ts'
 import { factsOf } from '../http/facts.ts'
 import { assertSingleHeaders } from '../http/headers.ts'
 import { renderError, toApiError } from '../http/render.ts'
+import { DATA_POLICY } from '../http/reply.ts'
 import type { Storage } from '../storage/storage.ts'
 import { apikeysHandlers } from './apikeys.ts'
 import { auditHandlers } from './audit-trail.ts'
@@ -243,6 +244,7 @@ function headersOf(raw: IncomingMessage): Record<string, string> {
   return {
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
+    'content-security-policy': DATA_POLICY,
     'x-request-id': factsOf(raw).requestId,
   }
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import type { ApiError } from '../domain/error.ts'
+import { DATA_POLICY } from '../http/reply.ts'
 import type { Call } from './call.ts'
 import type { AnswerHead } from './upstream-answer.ts'
 
@@ -34,7 +35,7 @@ export function ownHeaders(request: IncomingMessage, requestId: string): Outgoin
   const headers: OutgoingHttpHeaders = {
     'x-request-id': requestId,
     'x-content-type-options': 'nosniff',
-    'content-security-policy': "sandbox; default-src 'none'",
+    'content-security-policy': DATA_POLICY,
     'cache-control': 'no-store',
   }
   if (request.headers.origin !== undefined) {

@@ -8,7 +8,7 @@ import { clientAddress } from './client-address.ts'
 import { DirectRequest } from './direct-request.ts'
 import { assertSingleHeaders } from './headers.ts'
 import { renderError, toApiError } from './render.ts'
-import { writeReply } from './reply.ts'
+import { DATA_POLICY, writeReply } from './reply.ts'
 import { type RequestTarget, targetOf } from './target.ts'
 
 /** One request as the listener hands it on. */
@@ -94,7 +94,7 @@ function refusalHeaders(requestId: string): Record<string, string> {
   return {
     'content-type': 'application/json; charset=UTF-8',
     'x-content-type-options': 'nosniff',
-    'content-security-policy': "sandbox; default-src 'none'",
+    'content-security-policy': DATA_POLICY,
     'cache-control': 'no-store',
     'x-request-id': requestId,
   }

@@ -1,5 +1,8 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 
+/** The policy of every reply that is data: a browser that is led to show it runs, loads and frames nothing (CSP Level 3). */
+export const DATA_POLICY = "sandbox; default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+
 /** An answer on its way out. Only this file writes it to a socket. */
 export interface Reply {
   readonly status: number
