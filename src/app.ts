@@ -325,6 +325,7 @@ async function openListeners(wired: Wired): Promise<[Listener, ...Listener[]]> {
       port,
       trustedProxies: proxyRanges(config),
       allowedHosts: config.publicOrigin === null ? null : hostsOf(config.publicOrigin, port),
+      isBehindTls: config.publicOrigin?.startsWith('https:') === true,
       handle,
       onError: (error, requestId) => telemetry.requestFailed(error, requestId),
     })

@@ -68,6 +68,7 @@ export function listenFor(gateway: Gateway, callIds: Map<string, string>): Promi
     port: 0,
     trustedProxies: [],
     allowedHosts: null,
+    isBehindTls: false,
     handle: exchange => {
       callIds.set(String(exchange.request.headers['user-agent']), exchange.requestId)
       void serve(exchange, gateway)

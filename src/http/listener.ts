@@ -26,6 +26,8 @@ export interface ListenerOptions {
   readonly trustedProxies: readonly Cidr[]
   /** Host names that may be asked for; null: any. */
   readonly allowedHosts: ReadonlySet<string> | null
+  /** Whether browsers come by TLS only: each answer to a request then tells them to (RFC 6797). */
+  readonly isBehindTls: boolean
   /** Answers the exchange. What it throws is answered here. */
   readonly handle: (exchange: Exchange) => void
   /** Told of every failure that is answered here with 5xx. */
@@ -44,6 +46,8 @@ const REQUEST_TIMEOUT_MS = 120_000
 const KEEP_ALIVE_TIMEOUT_MS = 65_000
 const CONNECTIONS_MAX = 16_384
 const HEADER_BYTES_MAX = 16 * 1024
+/** A year, for this host alone: what is below it may be other people's. */
+const STRICT_TRANSPORT = 'max-age=31536000'
 
 /** Opens the socket. Rejects with STATE_CONFLICT when the port is taken or may not be opened. */
 export async function startListener(options: ListenerOptions): Promise<Listener> {
@@ -72,6 +76,7 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
 
 function dispatch(request: IncomingMessage, response: ServerResponse, options: ListenerOptions): void {
   const requestId = randomUUID()
+  if (options.isBehindTls) response.setHeader('strict-transport-security', STRICT_TRANSPORT)
   try {
     const address = clientAddress(request, options.trustedProxies)
     assertSingleHeaders(request.rawHeaders)
