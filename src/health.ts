@@ -2,7 +2,7 @@
 import { ApiError } from './domain/error.ts'
 import type { Gateway } from './gateway/call.ts'
 import type { Exchange } from './http/listener.ts'
-import { writeReply } from './http/reply.ts'
+import { DATA_POLICY, writeReply } from './http/reply.ts'
 import type { Storage } from './storage/storage.ts'
 
 interface Served {
@@ -23,6 +23,8 @@ export async function answerHealth(
     headers: {
       'content-type': 'text/plain; charset=utf-8',
       'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      'content-security-policy': DATA_POLICY,
       'x-request-id': requestId,
     },
     body: Buffer.from(isReady ? 'ok\n' : 'not ready: storage does not answer\n'),

@@ -152,6 +152,14 @@ describe('headers', () => {
   })
 })
 
+it.each(['/healthz', '/readyz'])('%s is nothing to show or to frame either', async path => {
+  const { headers } = await send(request(`GET ${path}`))
+  expect(headers).toMatchObject({
+    'content-security-policy': "sandbox; default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+    'x-content-type-options': 'nosniff',
+  })
+})
+
 describe('targets', () => {
   it.each([
     'http://evil.test/v1beta/models',
@@ -183,6 +191,7 @@ describe('targets', () => {
     ['GET', `/v1beta/models/${MODEL}:generateContent`],
     ['PUT', `/v1beta/models/${MODEL}:generateContent`],
     ['DELETE', `/v1beta/models/${MODEL}`],
+    ['TRACE', `/v1beta/models/${MODEL}`],
     ['GET', '/v1beta/models/'],
     ['GET', '/v1beta/files'],
     ['POST', '/v1beta/cachedContents'],
