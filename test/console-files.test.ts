@@ -101,6 +101,14 @@ describe('the console is served', () => {
     expect(sizes.get('identity')).toBe(statSync(join(BUILT_DIR, script())).size)
   })
 
+  it.each([
+    ['/keys', 'text/html; charset=utf-8'],
+    ['/favicon.svg', 'image/svg+xml; charset=utf-8'],
+  ])('%s as %s', async (path, contentType) => {
+    const { headers } = await fetch(`${pollux.origin}${path}`)
+    expect(headers.get('content-type')).toBe(contentType)
+  })
+
   it('with an ETag that spares a second transfer', async () => {
     const first = await raw('/', {})
     const again = await raw('/', { 'if-none-match': `"other", ${first.headers['etag'] ?? ''}` })
