@@ -166,6 +166,22 @@ describe('what is held', () => {
     expect(await reasonOf(holdOf(ledger, await path(), exactly(1)))).toBe('BUDGET_EXHAUSTED')
   })
 
+  test('goes back where the answer to a take was lost, and where closing failed', async () => {
+    const { path, balances } = await makeKey({ capNanos: 100 })
+    const left = { takes: 1, closes: 1 }
+    const breakIf = (isBroken: boolean): void => {
+      if (isBroken) throw new ApiError('STORAGE_UNAVAILABLE', 'the connection broke')
+    }
+    const port: LedgerOptions['port'] = {
+      take: takes => storage.ledger.take(takes).finally(() => breakIf(left.takes-- > 0)),
+      give: gives => storage.ledger.give(gives),
+      close: async ids => (breakIf(left.closes-- > 0), await storage.ledger.close(ids)),
+    }
+    const ledger = ledgerOver({ port, onFailure: () => {} })
+    expect(await reasonOf(holdOf(ledger, await path(), exactly(10)))).toBe('STORAGE_UNAVAILABLE')
+    await expect.poll(balances, { timeout: 10_000 }).toMatchObject([{ postedNanos: 0, allottedNanos: 0 }])
+  })
+
   test('cannot be had while the database does not answer', async () => {
     const closed = await openSqlite()
     await closed.close()

@@ -29,7 +29,11 @@ export interface Peers {
 export interface Returns {
   readonly gives: readonly Give[]
   readonly closing: readonly string[]
+  /** Called when they are closed. */
+  readonly onClosed: () => void
 }
+
+type Learn = (answer: TakeAnswer, takes: readonly Take[], askedMs: number) => void
 
 /**
  * Takes and returns, never both at a time: what a take answers and what is given back meanwhile would contradict each
@@ -39,6 +43,9 @@ export class Escrow {
   readonly #port: LedgerPort
   readonly #takes = new Set<Promise<unknown>>()
   #returns: Promise<void> = Promise.resolve()
+  /** Budgets of which a take failed, and performance.now() of that: it may have been granted all the same. */
+  readonly #doubtful = new Map<string, number>()
+  #isResolving = false
 
   constructor(port: LedgerPort) {
     this.#port = port
@@ -48,23 +55,39 @@ export class Escrow {
    * Takes what `pick` says when nothing is on its way back any more, and lets `learn` hear the answer before anything is
    * given back again. False: nothing was picked, or nothing granted. `askedMs` is performance.now() of the question.
    */
-  async take(
-    pick: () => readonly Take[],
-    learn: (answer: TakeAnswer, takes: readonly Take[], askedMs: number) => void,
-  ): Promise<boolean> {
+  async take(pick: () => readonly Take[], learn: Learn): Promise<boolean> {
     await this.#returns
     const takes = pick()
     if (takes.length === 0) return false
     const askedMs = performance.now()
     const taking = this.#port.take(takes).then(answer => {
+      for (const { budgetUid } of takes)
+        if ((this.#doubtful.get(budgetUid) ?? Infinity) < askedMs) this.#doubtful.delete(budgetUid)
       learn(answer, takes, askedMs)
       return answer.taken
     })
     this.#takes.add(taking)
     try {
       return await taking
+    } catch (error) {
+      for (const { budgetUid } of takes) this.#doubtful.set(budgetUid, performance.now())
+      throw error
     } finally {
       this.#takes.delete(taking)
+    }
+  }
+
+  /** Asks what came of the takes that failed: what was granted without this node's knowledge has to go back, too. */
+  async resolveDoubts(learn: Learn): Promise<void> {
+    if (this.#doubtful.size === 0 || this.#isResolving) return
+    this.#isResolving = true
+    try {
+      await this.take(
+        () => Array.from(this.#doubtful.keys(), budgetUid => ({ budgetUid, minNanos: 0, wantNanos: 0 })),
+        learn,
+      )
+    } finally {
+      this.#isResolving = false
     }
   }
 
@@ -78,11 +101,14 @@ export class Escrow {
   async #giveBackAfter(earlier: Promise<void>, pick: () => Returns): Promise<void> {
     await earlier
     await Promise.allSettled(this.#takes)
-    const { gives, closing } = pick()
+    const { gives, closing, onClosed } = pick()
     try {
       if (gives.length > 0) await this.#port.give(gives)
     } finally {
-      if (closing.length > 0) await this.#port.close(closing)
+      if (closing.length > 0) {
+        await this.#port.close(closing)
+        onClosed()
+      }
     }
   }
 }

@@ -367,7 +367,9 @@ export class Ledger {
       this.#serveLine(line)
       this.#refill(line)
     }
-    if (++this.#ticks % (IDLE_MS / ASK_EVERY_MS) === 0) void this.#giveBack(() => this.#shares.idle())
+    if (++this.#ticks % (IDLE_MS / ASK_EVERY_MS) !== 0) return
+    void this.#escrow.resolveDoubts(this.#learnAll).catch(this.#onFailure)
+    void this.#giveBack(() => this.#shares.idle())
   }
 
   #giveBack(pick: () => readonly Row[]): Promise<void> {

@@ -12,6 +12,8 @@ export class Shares {
   readonly #rows = new Map<string, Row>()
   /** Rows of periods that are over and of allotments that were lost, until nothing is held on them. */
   readonly #old = new Set<Row>()
+  /** Shares that are over, until the ledger says that they are closed: what it failed to do is asked of it again. */
+  readonly #unclosed = new Set<string>()
   /** The database's clock less performance.now(). */
   #clockMs = Date.now() - performance.now()
   /** performance.now() when this node was taken for lost. */
@@ -88,7 +90,10 @@ export class Shares {
 
   /** Ends shares of which nothing is held, and gives back what is free of the others. */
   returnsOf(rows: readonly Row[]): Returns {
-    const closing: string[] = []
+    // One that was not closed may have been granted again.
+    if (this.#unclosed.size > 0)
+      for (const { allotmentId } of this.all()) this.#unclosed.delete(allotmentId ?? '')
+    const closing = [...this.#unclosed]
     const gives: { allotmentId: string; nanos: number }[] = []
     for (const row of rows) {
       const { allotmentId, free } = row
@@ -105,7 +110,8 @@ export class Shares {
         gives.push({ allotmentId, nanos: free })
       }
     }
-    return { gives, closing }
+    for (const id of closing) this.#unclosed.add(id)
+    return { gives, closing, onClosed: () => closing.forEach(id => this.#unclosed.delete(id)) }
   }
 
   #leave(row: Row): void {
