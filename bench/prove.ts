@@ -14,6 +14,7 @@ const RUNS: readonly Run[] = [
   { what: '20 races to a cap of $1.00, PostgreSQL', command: ['bench/cap.ts', '20', 'postgres'] },
   { what: '500 kill -9 under load, SQLite', command: ['bench/kills.ts', '500', 'sqlite'] },
   { what: '500 kill -9 under load, PostgreSQL', command: ['bench/kills.ts', '500', 'postgres'] },
+  { what: '10,000 simulated worlds of several nodes', command: ['bench/simulate.ts', '10000'] },
   {
     what: 'mutants of ledger, prices and restrictions',
     command: [STRYKER, 'run', 'bench/mutation/stryker.json'],

@@ -18,7 +18,7 @@ import type {
 } from './storage-thread.ts'
 
 /** How often other processes' changes are looked for. */
-const POLL_EVERY_MS = 250
+export const POLL_EVERY_MS = 250
 /** How often the lease is renewed, and when again after that failed. */
 const RENEW_EVERY_MS = LEASE_MS / 5
 const RENEW_AGAIN_MS = 250
@@ -27,7 +27,7 @@ const LEASE_MARGIN_MS = 1_000
 /** How long closing waits for the thread before it is ended by force. */
 const CLOSE_TIMEOUT_MS = 5_000
 /** How long whoever appends a record waits for it: as long as a finished reply may (MONEY.md rule 22). */
-const APPEND_WAIT_MS = 10_000
+export const APPEND_WAIT_MS = 10_000
 
 export interface StorageOptions {
   readonly engine: EngineChoice
@@ -225,7 +225,7 @@ function budgetsAfterAppends(budgets: BudgetStore, queue: AppendQueue): BudgetSt
 }
 
 /** An allotment that is closed settles nothing more, so what was charged to it has to arrive first. */
-function ledgerAfterAppends(ledger: LedgerRemote, queue: AppendQueue): LedgerRemote {
+export function ledgerAfterAppends(ledger: LedgerRemote, queue: AppendQueue): LedgerRemote {
   return {
     take: takes => ledger.take(takes),
     give: gives => ledger.give(gives),
@@ -293,8 +293,8 @@ interface Leasing {
  * Renews the lease on time and looks after nodes that did not. How long it lasts is counted on this thread's monotonic
  * clock, from before the question: the database counts from later on, whatever stood still in between.
  */
-function keepLease(
-  store: StoreRemote,
+export function keepLease(
+  store: Pick<StoreRemote, 'renewLease' | 'resolveLost'>,
   { openedMs, onFailure }: { readonly openedMs: number; readonly onFailure: (error: ApiError) => void },
 ): Leasing {
   const lengthMs = LEASE_MS - LEASE_MARGIN_MS
