@@ -29,16 +29,27 @@ interface ConsolePage {
   readonly complaints: string[]
 }
 
-/** A page of its own context, signed in. */
-export async function openConsolePage(
+/** A page of its own context, signed in by token. */
+export function openConsolePage(
   browser: Browser,
   url: string,
   options: BrowserContextOptions = {},
 ): Promise<ConsolePage> {
+  return openPage(browser, url, { ...options, token: ADMIN_TOKEN })
+}
+
+/** A page of its own context; without a token, of somebody who is not signed in. */
+export async function openPage(
+  browser: Browser,
+  url: string,
+  { token, ...options }: BrowserContextOptions & { readonly token?: string } = {},
+): Promise<ConsolePage> {
   const permissions = ['clipboard-read', 'clipboard-write']
   const context = await browser.newContext({ permissions, ...options })
   context.setDefaultTimeout(WAIT_MS)
-  await context.addInitScript(token => sessionStorage.setItem('pollux.token', token), ADMIN_TOKEN)
+  if (token !== undefined) {
+    await context.addInitScript(given => sessionStorage.setItem('pollux.token', given), token)
+  }
   const page = await context.newPage()
   const complaints: string[] = []
   page.on('console', message => {

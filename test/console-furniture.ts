@@ -3,6 +3,8 @@ import type { Page } from 'playwright-core'
 import { KEY_BUDGETS_V1, PROJECT_BUDGETS_V1 } from '../src/contract/budgets.v1.ts'
 import type { BodyOf } from '../src/contract/endpoint.ts'
 import { POLLUX_V1 } from '../src/contract/pollux.v1.ts'
+import { USERS_V1 } from '../src/contract/users.v1.ts'
+import { OWNER, PASSWORD, ageProofs, setUpOwner } from './people.ts'
 import type { Pollux } from './pollux.ts'
 
 interface Screen {
@@ -17,8 +19,8 @@ const CREATE =
   '/keys/new?template=server&project=web-shop&name=Checkout&addresses=203.0.113.7,198.51.100.0/24&models=gemini-3.8-flash'
 const KEY = '/projects/web-shop/keys/order-service'
 
-/** Every screen, in the states that matter. */
-export const SCREENS: readonly Screen[] = [
+/** The screens that have an address of their own, in the states that matter. */
+const SCREENS: readonly Screen[] = [
   { name: 'keys', path: '/keys' },
   {
     name: 'key-menu',
@@ -73,10 +75,78 @@ export const SCREENS: readonly Screen[] = [
     path: '/',
     prepare: async page => {
       await page.getByRole('button', { name: 'Sign out' }).click()
-      await page.getByLabel('Management token').waitFor()
+      await page.getByLabel('Password', { exact: true }).waitFor()
+    },
+  },
+  {
+    name: 'sign-in-refused',
+    path: '/',
+    prepare: async page => {
+      await page.getByRole('button', { name: 'Sign out' }).click()
+      await page.getByText('Use a management token instead').click()
+      await page.getByLabel('Management token').fill('plx_pat_000000000000000000000000000000000000')
+      await page.getByRole('button', { name: 'Sign in with the token' }).click()
+      await page.getByRole('alert').waitFor()
+    },
+  },
+  { name: 'link-broken', path: '/invite' },
+]
+
+/** Before anybody has set Pollux up. */
+const FIRST_SCREENS: readonly Screen[] = [
+  {
+    name: 'sign-in-first',
+    path: '/',
+    prepare: async page => {
+      await page.getByRole('button', { name: 'Sign out' }).click()
+      await page.getByText('Nobody owns this Pollux yet').waitFor()
     },
   },
 ]
+
+export interface Place extends Omit<Screen, 'path'> {
+  readonly url: string
+}
+
+/** Fills one Pollux, leaves the other as it is, and answers every screen of both. */
+export async function furnish(pollux: Pollux, fresh: Pollux): Promise<readonly Place[]> {
+  await addKeys(pollux)
+  const { port } = new URL(pollux.origin)
+  await setUpOwner({ client: pollux.client, port: Number(port) })
+  const setUp = await fresh.client.call(USERS_V1.issueSetUpLink, { body: {} })
+  const invite = await pollux.client.call(USERS_V1.inviteUser, {
+    body: { email: 'grete@example.com', displayName: 'Grete Hermann', role: 'roles/editor' },
+  })
+  const reset = await pollux.client.call(USERS_V1.issueResetLink, { params: { user: OWNER }, body: {} })
+  const at = ({ origin }: Pollux, link: string) => `${origin}${new URL(link).pathname}${new URL(link).hash}`
+  return [
+    ...SCREENS.map(({ path, ...screen }) => ({ ...screen, url: `${pollux.origin}${path}` })),
+    ...FIRST_SCREENS.map(({ path, ...screen }) => ({ ...screen, url: `${fresh.origin}${path}` })),
+    { name: 'set-up', url: at(fresh, setUp.link) },
+    { name: 'invite', url: at(pollux, invite.link), prepare: refusePassword },
+    { name: 'reset', url: at(pollux, reset.link) },
+    { name: 'proof', url: `${pollux.origin}/keys`, prepare: page => askForProof(page, pollux) },
+  ]
+}
+
+async function refusePassword(page: Page): Promise<void> {
+  await page.getByLabel('Password', { exact: true }).fill('grete1234567')
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await page.getByText('It is on lists of leaked passwords').waitFor()
+}
+
+async function askForProof(page: Page, pollux: Pollux): Promise<void> {
+  await page.getByRole('button', { name: 'Sign out' }).click()
+  await page.getByLabel('E-mail address').fill(OWNER)
+  await page.getByLabel('Password', { exact: true }).fill(PASSWORD)
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+  await page.getByRole('button', { name: 'Actions for Nightly reports' }).click()
+  await page.getByRole('menuitem', { name: 'Delete' }).click()
+  await page.getByRole('dialog').waitFor()
+  ageProofs(pollux)
+  await page.getByRole('button', { name: 'Delete' }).click()
+  await page.getByRole('dialog', { name: 'Is it still you?' }).waitFor()
+}
 
 type KeyBody = BodyOf<typeof POLLUX_V1.createKey>
 
@@ -110,8 +180,7 @@ const KEYS: readonly { readonly key: string; readonly body: KeyBody; readonly ca
 
 const CALLS = 8
 
-/** Fills a fresh Pollux. */
-export async function furnish({ client, origin }: Pollux): Promise<void> {
+async function addKeys({ client, origin }: Pollux): Promise<void> {
   const project = 'web-shop'
   await client.call(POLLUX_V1.createProject, { body: { projectId: project, displayName: 'Web shop' } })
   await client.call(POLLUX_V1.createProject, { body: { projectId: 'research', displayName: 'Research' } })

@@ -1,7 +1,11 @@
 /** Browsers and their people, for the suites about signing in. */
 import { request as httpRequest } from 'node:http'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { USERS_V1 } from '../src/contract/users.v1.ts'
+import { PROOF_MS } from '../src/domain/session.ts'
 import type { Management } from './management.ts'
+import type { Pollux } from './pollux.ts'
 
 export const PASSWORD = 'plinth-orbit-walnut-47'
 export const OWNER = 'ada@example.com'
@@ -98,7 +102,7 @@ export class TestBrowser {
 }
 
 /** The token of a fresh set-up link. */
-export async function setUpToken({ client }: Management): Promise<string> {
+export async function setUpToken({ client }: Pick<Management, 'client'>): Promise<string> {
   return tokenOf((await client.call(USERS_V1.issueSetUpLink, { body: {} })).link)
 }
 
@@ -108,11 +112,18 @@ export function tokenOf(link: string): string {
 
 /** Sets the owner up, signed in with a browser of their own. */
 export async function setUpOwner(
-  management: Management,
+  management: Pick<Management, 'client' | 'port'>,
   browser = new TestBrowser(management),
 ): Promise<TestBrowser> {
   const token = await setUpToken(management)
   const answer = await browser.post('/pollux/v1/links:accept', { token, email: OWNER, password: PASSWORD })
   if (answer.status !== 200) throw new Error(`no set-up: ${JSON.stringify(answer.json)}`)
   return browser
+}
+
+/** Lets the time of a proof pass for every session: the clock of a process cannot be moved. */
+export function ageProofs({ dataDir }: Pick<Pollux, 'dataDir'>): void {
+  const database = new DatabaseSync(join(dataDir, 'pollux.sqlite'))
+  database.prepare('update session set proof_time = proof_time - ?').run(PROOF_MS)
+  database.close()
 }

@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { builtConsole, launchBrowser, openConsolePage } from './console-browser.ts'
-import { SCREENS, furnish } from './console-furniture.ts'
+import { furnish } from './console-furniture.ts'
 import { startPollux } from './pollux.ts'
 
 const FOLDER = join(import.meta.dirname, '..', 'docs', 'screenshots')
@@ -10,18 +10,18 @@ const VIEWPORT = { width: 1280, height: 800 }
 
 await builtConsole()
 await mkdir(FOLDER, { recursive: true })
-const pollux = await startPollux()
+const [pollux, fresh] = await Promise.all([startPollux(), startPollux()])
 const browser = await launchBrowser()
 try {
-  await furnish(pollux)
+  const screens = await furnish(pollux, fresh)
   for (const colorScheme of ['light', 'dark'] as const) {
     const { page } = await openConsolePage(browser, pollux.origin, {
       colorScheme,
       viewport: VIEWPORT,
       reducedMotion: 'reduce',
     })
-    for (const { name, path, prepare } of SCREENS) {
-      await page.goto(`${pollux.origin}${path}`)
+    for (const { name, url, prepare } of screens) {
+      await page.goto(url)
       await page.waitForLoadState('networkidle')
       await prepare?.(page)
       await page.screenshot({ path: join(FOLDER, `${name}-${colorScheme}.png`), fullPage: true })
@@ -31,4 +31,5 @@ try {
 } finally {
   await browser.close()
   await pollux.stop()
+  await fresh.stop()
 }

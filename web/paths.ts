@@ -7,12 +7,27 @@ export interface KeyPlace {
 
 export const PATHS = {
   signIn: '/sign-in',
+  signInCallback: '/sign-in/callback',
+  setUp: '/set-up',
+  invite: '/invite',
+  reset: '/reset',
   keys: '/keys',
   newKey: '/keys/new',
   key: '/projects/:project/keys/:key',
   editKey: '/projects/:project/keys/:key/edit',
   projects: '/projects',
 } as const
+
+/** The door, and where to go from there. */
+export function signInPath(to = '/'): string {
+  return withSearch(PATHS.signIn, { to: to === '/' ? '' : to })
+}
+
+/** An address of this console; its start in place of anything that leads elsewhere. */
+export function ownPath(to: string): string {
+  const url = URL.canParse(to, location.origin) ? new URL(to, location.origin) : null
+  return url?.origin === location.origin ? `${url.pathname}${url.search}${url.hash}` : '/'
+}
 
 export function keysPath(search: Readonly<Record<string, string>> = {}): string {
   return withSearch(PATHS.keys, search)

@@ -5,9 +5,10 @@ import { ContractError } from '../src/contract/client.ts'
 import type { ResponseOf } from '../src/contract/endpoint.ts'
 import { POLLUX_V1 } from '../src/contract/pollux.v1.ts'
 import { SERVER_V1 } from '../src/contract/server.v1.ts'
+import { SESSION_V1, SIGN_IN_V1 } from '../src/contract/sign-in.v1.ts'
 import type { UsageDimension, UsageGranularity } from '../src/domain/usage.ts'
 import type { KeyPlace } from './paths.ts'
-import { client } from './session.ts'
+import { type Who, askWho, client, stranger, whenSignedOut } from './session.ts'
 
 export type KeyJson = ResponseOf<typeof POLLUX_V1.getKey>
 export type ProjectJson = ResponseOf<typeof POLLUX_V1.getProject>
@@ -27,6 +28,38 @@ export const queryClient = new QueryClient({
     },
   },
 })
+
+/** Who is signed in; null when nobody is. Asked once: from then on `enter` and the end of the session say so. */
+export const whoQuery = queryOptions({ queryKey: ['who'], queryFn: askWho, staleTime: Infinity })
+
+export function enter(who: Who): void {
+  queryClient.setQueryData(whoQuery.queryKey, who)
+}
+
+whenSignedOut(() => {
+  queryClient.setQueryData(whoQuery.queryKey, null)
+  // What one person has read is nothing for the next.
+  queryClient.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== whoQuery.queryKey[0] })
+})
+
+/** How one can sign in at this address. */
+export const signInQuery = queryOptions({
+  queryKey: ['signIn'],
+  queryFn: () => stranger.call(SIGN_IN_V1.getSignIn, {}),
+})
+
+export const passkeysQuery = queryOptions({
+  queryKey: ['passkeys'],
+  queryFn: async () => (await client.call(SESSION_V1.listPasskeys, {})).passkeys,
+})
+
+/** What a link is for. Looking does not use it up. */
+export const linkQuery = (token: string) =>
+  queryOptions({
+    queryKey: ['link', token],
+    queryFn: () => stranger.call(SIGN_IN_V1.inspectLink, { body: { token } }),
+    staleTime: Infinity,
+  })
 
 export const serverQuery = queryOptions({
   queryKey: ['server'],

@@ -1,13 +1,33 @@
 /** Every screen and its address, in one tree. What the list of keys does not need is loaded when it is opened. */
-import { Navigate, RouterProvider, createBrowserRouter } from 'react-router'
-import { PATHS } from './paths.ts'
-import { useIsSignedIn } from './session.ts'
+import { useQuery } from '@tanstack/react-query'
+import { Navigate, RouterProvider, createBrowserRouter, useLocation } from 'react-router'
+import { ProofDialog } from './door/proof-dialog.tsx'
+import { PATHS, signInPath } from './paths.ts'
+import { whoQuery } from './queries.ts'
 import { KeysScreen } from './keys/keys-screen.tsx'
 import { Lost, Stumble } from './shell/lost.tsx'
 import { Shell } from './shell/shell.tsx'
-import { SignIn } from './shell/sign-in.tsx'
+import { ErrorNotice } from './ui/notice.tsx'
+
+const linkScreen = async () => ({ Component: (await import('./door/link-screen.tsx')).LinkScreen })
 
 const router = createBrowserRouter([
+  {
+    errorElement: <Stumble />,
+    children: [
+      {
+        path: PATHS.signIn,
+        lazy: async () => ({ Component: (await import('./door/sign-in-screen.tsx')).SignInScreen }),
+      },
+      {
+        path: PATHS.signInCallback,
+        lazy: async () => ({ Component: (await import('./door/callback-screen.tsx')).CallbackScreen }),
+      },
+      { path: PATHS.setUp, lazy: linkScreen },
+      { path: PATHS.invite, lazy: linkScreen },
+      { path: PATHS.reset, lazy: linkScreen },
+    ],
+  },
   {
     element: <SignedIn />,
     errorElement: <Stumble />,
@@ -39,7 +59,23 @@ export function Routes() {
   return <RouterProvider router={router} />
 }
 
-/** The address stays as it is: after the sign-in the screen that was asked for is there. */
+/** Whoever is not signed in, or not any more, goes to the door, which leads back here. */
 function SignedIn() {
-  return useIsSignedIn() ? <Shell /> : <SignIn />
+  const { pathname, search, hash } = useLocation()
+  const { data: who, error } = useQuery(whoQuery)
+  if (who === null) return <Navigate to={signInPath(`${pathname}${search}${hash}`)} replace />
+  if (who !== undefined) {
+    return (
+      <>
+        <Shell who={who} />
+        <ProofDialog />
+      </>
+    )
+  }
+  if (error === null) return null
+  return (
+    <main className="shell__main">
+      <ErrorNotice title="Pollux does not answer. Load the page again." error={error} />
+    </main>
+  )
 }

@@ -1,55 +1,94 @@
 /** Who is signed in, and the client that speaks for them. The only place that knows what a sign-in is made of. */
-import { useSyncExternalStore } from 'react'
 import { type Client, ContractError, createClient } from '../src/contract/client.ts'
-import { SERVER_V1 } from '../src/contract/server.v1.ts'
+import type { ResponseOf } from '../src/contract/endpoint.ts'
+import { SESSION_V1 } from '../src/contract/sign-in.v1.ts'
+import { answerProof, askForProof } from './door/proof.ts'
 
-/** Kept until the tab closes, so that loading the page again asks for nothing. */
+export type Who = ResponseOf<typeof SESSION_V1.getSession>
+
+/** Kept until the tab closes, so that loading the page again asks for nothing. A session is a cookie that no script sees. */
 const STORAGE_KEY = 'pollux.token'
 
 let token = sessionStorage.getItem(STORAGE_KEY)
-const listeners = new Set<() => void>()
+let onSignedOut = (): void => {}
 
-/** The client of whoever is signed in. Rejects with ACCESS_TOKEN_MISSING when nobody is. */
+/** For the door, where a refusal is about what was typed and ends nothing. */
+export const stranger: Client = clientOf(null)
+
+/**
+ * The client of whoever is signed in. A session that ended leads to the door. What asks for a fresh proof is asked again
+ * when there is one, and rejects with STEP_UP_REQUIRED when the person would not give it.
+ */
 export const client: Client = {
   async call(endpoint, input) {
+    const attempt = async () => {
+      try {
+        return await clientOf(token).call(endpoint, input)
+      } catch (error) {
+        if (isSessionOver(error)) forget()
+        throw error
+      }
+    }
     try {
-      return await clientOf(token ?? '').call(endpoint, input)
+      return await attempt()
     } catch (error) {
-      // The token was revoked, or the server has another database.
-      if (error instanceof ContractError && error.httpStatus === 401) signOut()
-      throw error
+      const isProofMissing = error instanceof ContractError && error.reason === 'STEP_UP_REQUIRED'
+      if (!isProofMissing || !(await askForProof())) throw error
+      return await attempt()
     }
   },
 }
 
+/** Null when nobody is signed in. */
+export async function askWho(): Promise<Who | null> {
+  try {
+    return await clientOf(token).call(SESSION_V1.getSession, {})
+  } catch (error) {
+    if (!isSessionOver(error)) throw error
+    setToken(null)
+    return null
+  }
+}
+
 /** Signs in when the server takes the token. Rejects with ContractError. */
-export async function signIn(given: string): Promise<void> {
-  await clientOf(given).call(SERVER_V1.getServer, {})
-  token = given
-  sessionStorage.setItem(STORAGE_KEY, given)
-  tell()
+export async function signInByToken(given: string): Promise<Who> {
+  const who = await clientOf(given).call(SESSION_V1.getSession, {})
+  setToken(given)
+  return who
 }
 
-export function signOut(): void {
-  if (token === null) return
-  token = null
-  sessionStorage.removeItem(STORAGE_KEY)
-  tell()
+/** Ends the session at the server; a token is only forgotten. Rejects with ContractError when the server did not hear it. */
+export async function signOut(): Promise<void> {
+  try {
+    if (token === null) await clientOf(null).call(SESSION_V1.signOut, { body: {} })
+  } catch (error) {
+    if (!isSessionOver(error)) throw error
+  }
+  forget()
 }
 
-export function useIsSignedIn(): boolean {
-  return useSyncExternalStore(subscribe, () => token !== null)
+/** Runs when nobody is signed in any more, for whatever reason. */
+export function whenSignedOut(listener: () => void): void {
+  onSignedOut = listener
 }
 
-function clientOf(bearer: string): Client {
+/** A proof that was refused (SIGN_IN_FAILED) ends nothing. */
+function isSessionOver(error: unknown): boolean {
+  return error instanceof ContractError && error.httpStatus === 401 && error.reason !== 'SIGN_IN_FAILED'
+}
+
+function forget(): void {
+  setToken(null)
+  answerProof(false)
+  onSignedOut()
+}
+
+function setToken(value: string | null): void {
+  token = value
+  if (value === null) sessionStorage.removeItem(STORAGE_KEY)
+  else sessionStorage.setItem(STORAGE_KEY, value)
+}
+
+function clientOf(bearer: string | null): Client {
   return createClient({ baseUrl: location.origin, token: bearer })
-}
-
-function tell(): void {
-  for (const listener of listeners) listener()
-}
-
-function subscribe(listener: () => void): () => void {
-  listeners.add(listener)
-  return () => void listeners.delete(listener)
 }

@@ -46,8 +46,8 @@ export type CallInput<E> = Part<'params', ParamsOf<E>> &
 export interface ClientOptions {
   /** Origin of the server, e.g. `http://127.0.0.1:8700`. A trailing slash and a path prefix are allowed. */
   readonly baseUrl: string
-  /** Bearer token. */
-  readonly token: string
+  /** Bearer token; null in a browser, where a session's cookie speaks for whoever is signed in. */
+  readonly token: string | null
   readonly fetch?: typeof fetch
 }
 
@@ -70,13 +70,13 @@ export function createClient({ baseUrl, token, fetch: send = fetch }: ClientOpti
     async call<E extends Endpoint>(endpoint: E, input: CallInput<E>): Promise<ResponseOf<E>> {
       const { params = {}, query = {}, body } = input as PlainInput
       const url = `${origin}${fillTemplate(endpoint.path, params)}${queryString(query)}`
-      const authorization = `Bearer ${token}`
+      const bearer = token === null ? {} : { authorization: `Bearer ${token}` }
       const init: RequestInit =
         endpoint.body === null
-          ? { method: endpoint.method, headers: { authorization } }
+          ? { method: endpoint.method, headers: bearer }
           : {
               method: endpoint.method,
-              headers: { authorization, 'content-type': 'application/json' },
+              headers: { ...bearer, 'content-type': 'application/json' },
               body: JSON.stringify(body ?? {}),
             }
       const { response, text } = await exchange(send, url, init)

@@ -3,11 +3,12 @@ import { FolderClosed, KeyRound, LogOut, Moon, Sun, SunMoon } from 'lucide-react
 import { Suspense, useEffect, useRef, useState } from 'react'
 import { Link, Outlet, useLocation } from 'react-router'
 import { PATHS, keysPath } from '../paths.ts'
-import { queryClient, serverQuery } from '../queries.ts'
-import { signOut } from '../session.ts'
+import { serverQuery } from '../queries.ts'
+import { type Who, signOut } from '../session.ts'
 import { THEMES, type Theme, chooseTheme, currentTheme } from '../theme/theme.ts'
 import { IconButton } from '../ui/button.tsx'
 import { Mark } from '../ui/star.tsx'
+import { addToast } from '../ui/toast.tsx'
 import { ProjectSwitcher } from './project-switcher.tsx'
 import './shell.css'
 
@@ -18,7 +19,7 @@ const ENTRIES = [
 ] as const
 
 /** The frame of every screen: the rail with where one can go, and where one is. */
-export function Shell() {
+export function Shell({ who }: { readonly who: Who }) {
   const { pathname } = useLocation()
   const main = useFocusOnNewScreen(pathname)
   return (
@@ -48,7 +49,7 @@ export function Shell() {
             ))}
           </ul>
         </nav>
-        <Foot />
+        <Foot who={who} />
       </header>
       <main id="main" ref={main} className="shell__main" tabIndex={-1}>
         <Suspense fallback={<div className="waiting" />}>
@@ -60,7 +61,7 @@ export function Shell() {
 }
 
 /** Where calls go, and the few things that are about the person and not the organization. */
-function Foot() {
+function Foot({ who }: { readonly who: Who }) {
   const { data: server } = useQuery(serverQuery)
   return (
     <div className="rail__foot">
@@ -71,18 +72,32 @@ function Foot() {
         </p>
       )}
       <div className="rail__tools">
+        <Person who={who} />
         <ThemeButton />
         <IconButton
           label="Sign out"
           onPress={() => {
-            signOut()
-            queryClient.clear()
+            signOut().catch((error: unknown) => addToast({ text: `Still signed in. ${String(error)}` }))
           }}
         >
           <LogOut aria-hidden />
         </IconButton>
       </div>
     </div>
+  )
+}
+
+/** A person by name and address; the bearer of a token by the token's. */
+function Person({ who: { subject, user } }: { readonly who: Who }) {
+  const [name, more] =
+    user === undefined
+      ? ['Management token', subject]
+      : [user.displayName, user.displayName === user.email ? '' : user.email]
+  return (
+    <p className="rail__person">
+      <span className="rail__name">{name}</span>
+      {more !== '' && <span className="rail__facts">{more}</span>}
+    </p>
   )
 }
 

@@ -12,9 +12,10 @@ interface TextProps extends FieldProps {
   readonly value: string
   readonly onChange: (value: string) => void
   readonly placeholder?: string
-  readonly type?: 'text' | 'password' | 'search' | 'datetime-local'
+  readonly type?: 'text' | 'email' | 'password' | 'search' | 'datetime-local'
   readonly autoComplete?: string
   readonly autoFocus?: boolean
+  readonly readOnly?: boolean
   /** More than one line. */
   readonly lines?: number
   /** Suggestions. */
