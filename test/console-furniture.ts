@@ -71,14 +71,6 @@ const SCREENS: readonly Screen[] = [
   },
   { name: 'nowhere', path: '/settings/nowhere' },
   {
-    name: 'sign-in',
-    path: '/',
-    prepare: async page => {
-      await page.getByRole('button', { name: 'Sign out' }).click()
-      await page.getByLabel('Password', { exact: true }).waitFor()
-    },
-  },
-  {
     name: 'sign-in-refused',
     path: '/',
     prepare: async page => {
@@ -87,6 +79,18 @@ const SCREENS: readonly Screen[] = [
       await page.getByLabel('Management token').fill('plx_pat_000000000000000000000000000000000000')
       await page.getByRole('button', { name: 'Sign in with the token' }).click()
       await page.getByRole('alert').waitFor()
+    },
+  },
+]
+
+/** At the door, which has passkeys where it has a name. */
+const DOOR_SCREENS: readonly Screen[] = [
+  {
+    name: 'sign-in',
+    path: '/',
+    prepare: async page => {
+      await page.getByRole('button', { name: 'Sign out' }).click()
+      await page.getByLabel('Password', { exact: true }).waitFor()
     },
   },
   { name: 'link-broken', path: '/invite' },
@@ -118,10 +122,12 @@ export async function furnish(pollux: Pollux, fresh: Pollux): Promise<readonly P
     body: { email: 'grete@example.com', displayName: 'Grete Hermann', role: 'roles/editor' },
   })
   const reset = await pollux.client.call(USERS_V1.issueResetLink, { params: { user: OWNER }, body: {} })
-  const at = ({ origin }: Pollux, link: string) => `${origin}${new URL(link).pathname}${new URL(link).hash}`
+  const named = ({ origin }: Pollux) => origin.replace('127.0.0.1', 'localhost')
+  const at = (of: Pollux, link: string) => `${named(of)}${new URL(link).pathname}${new URL(link).hash}`
   return [
     ...SCREENS.map(({ path, ...screen }) => ({ ...screen, url: `${pollux.origin}${path}` })),
-    ...FIRST_SCREENS.map(({ path, ...screen }) => ({ ...screen, url: `${fresh.origin}${path}` })),
+    ...DOOR_SCREENS.map(({ path, ...screen }) => ({ ...screen, url: `${named(pollux)}${path}` })),
+    ...FIRST_SCREENS.map(({ path, ...screen }) => ({ ...screen, url: `${named(fresh)}${path}` })),
     { name: 'set-up', url: at(fresh, setUp.link) },
     { name: 'invite', url: at(pollux, invite.link), prepare: refusePassword },
     { name: 'reset', url: at(pollux, reset.link) },

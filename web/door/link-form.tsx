@@ -21,6 +21,10 @@ interface LinkFormProps {
 
 const VERBS = { SET_UP: 'Set up and sign in', INVITE: 'Sign in', RESET: 'Set and sign in' } as const
 
+const STRENGTH_HINT =
+  '12 characters or more: several words that do not belong together, or what a password manager makes.'
+const ALONE_HINT = 'Leave it empty to sign in with the passkey only.'
+
 /** A password, a passkey, or both; of the first owner the address as well. Nothing is used up by a refusal. */
 export function LinkForm({ token, link, hasPasskeys, onAccepted }: LinkFormProps) {
   const isSetUp = link.kind === 'SET_UP'
@@ -93,11 +97,7 @@ export function LinkForm({ token, link, hasPasskeys, onAccepted }: LinkFormProps
         value={password}
         onChange={setPassword}
         problem={passwordProblem}
-        hint={
-          wantsPasskey
-            ? 'Leave it empty to sign in with the passkey only.'
-            : '12 characters or more: several words that do not belong together, or what a password manager makes.'
-        }
+        hint={passwordProblem === null && (wantsPasskey ? ALONE_HINT : STRENGTH_HINT)}
       />
       <CheckField label="Show the password" isChecked={isShown} onChange={setShown} />
       {hasPasskeys && browserHasPasskeys() && (
@@ -109,7 +109,7 @@ export function LinkForm({ token, link, hasPasskeys, onAccepted }: LinkFormProps
       )}
       {isSetUp && (
         <CheckField
-          label="Replace the first key, if the terminal that showed it keeps a log"
+          label="Replace the first key, which the terminal showed"
           isChecked={replaceFirstKey}
           onChange={setReplaceFirstKey}
         />
@@ -126,5 +126,5 @@ export function LinkForm({ token, link, hasPasskeys, onAccepted }: LinkFormProps
 function problemAt(error: unknown, field: string): string | null {
   if (!(error instanceof ContractError)) return null
   const [, at, text = ''] = /^Invalid value at '([^']*)': (.*)$/s.exec(error.message) ?? []
-  return at === field ? text.charAt(0).toUpperCase() + text.slice(1) : null
+  return at === field ? `${text.charAt(0).toUpperCase()}${text.slice(1)}.` : null
 }

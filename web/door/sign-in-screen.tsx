@@ -39,7 +39,8 @@ function Ways({ signIn, to }: { readonly signIn: SignIn; readonly to: string }) 
   const { error, isWorking, attempt } = useAttempt()
   const { isSetUp, methods, issuer, refusal } = signIn
   if (refusal !== undefined) return <Notice>{refusal}</Notice>
-  if (!isSetUp && !methods.includes('OIDC')) {
+  const hasIssuer = methods.includes('OIDC')
+  if (!isSetUp && !hasIssuer) {
     return (
       <Notice>
         <h2>Nobody owns this Pollux yet</h2>
@@ -59,9 +60,9 @@ function Ways({ signIn, to }: { readonly signIn: SignIn; readonly to: string }) 
   return (
     <>
       {hasPassword && <ByPassword />}
-      {hasPassword && methods.length > 1 && <p className="door__or">or</p>}
       <div className="door__ways">
-        {methods.includes('OIDC') && (
+        {hasPassword && (hasIssuer || isPasskeyOffered) && <p className="door__or">or</p>}
+        {hasIssuer && (
           <Button
             look={hasPassword ? 'plain' : 'first'}
             isDisabled={isWorking}
@@ -77,8 +78,8 @@ function Ways({ signIn, to }: { readonly signIn: SignIn; readonly to: string }) 
             Use a passkey
           </Button>
         )}
+        {error !== null && <ErrorNotice title="Not signed in" error={error} />}
       </div>
-      {error !== null && <ErrorNotice title="Not signed in" error={error} />}
     </>
   )
 }

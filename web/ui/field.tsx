@@ -153,7 +153,7 @@ function Under({ id, hint, problem }: Pick<FieldProps, 'hint' | 'problem'> & { r
   return (
     <div id={`${id}-hint`} aria-live="polite">
       {problem !== null && problem !== undefined && <p className="field__problem">{problem}</p>}
-      {hint !== undefined && <p className="field__hint">{hint}</p>}
+      {hint !== undefined && hint !== false && <p className="field__hint">{hint}</p>}
     </div>
   )
 }

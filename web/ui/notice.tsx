@@ -12,7 +12,7 @@ export function ErrorNotice({ title, error }: { readonly title: string; readonly
   const isRefusal = error instanceof ContractError
   return (
     <div className="notice notice--wrong" role="alert">
-      <h3>{title}</h3>
+      <p className="notice__title">{title}</p>
       <p>{error instanceof Error ? error.message : String(error)}</p>
       {isRefusal && error.requestId !== '' && (
         <p className="notice__facts">
