@@ -1,7 +1,7 @@
 /** The doors of the console in Debian's Chromium against a real Pollux: links, passwords, passkeys, an issuer, fresh proofs. */
 import { existsSync } from 'node:fs'
 import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { POLLUX_V1 } from '../src/contract/pollux.v1.ts'
 import { USERS_V1 } from '../src/contract/users.v1.ts'
 import { CHROMIUM, builtConsole, launchBrowser, openPage } from './console-browser.ts'
@@ -43,6 +43,7 @@ describe.skipIf(!existsSync(CHROMIUM))('the door of the console', () => {
     'makes whoever opens the set-up link the owner, who takes a new first key and lands on the keys',
     async () => {
       const fresh = await startPollux()
+      onTestFinished(() => fresh.stop())
       const token = await setUpToken(fresh)
       const { page, complaints } = await openPage(browser, `${fresh.origin}/sign-in`)
       await page.getByText('Nobody owns this Pollux yet').waitFor()
@@ -70,7 +71,6 @@ describe.skipIf(!existsSync(CHROMIUM))('the door of the console', () => {
       await page.getByText('The link was used, replaced, or is too old').waitFor()
       expect(serious(complaints)).toEqual([])
       await page.context().close()
-      await fresh.stop()
     },
     TEST_MS,
   )
