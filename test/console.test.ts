@@ -116,7 +116,7 @@ describe.skipIf(!existsSync(CHROMIUM))('the console', () => {
       await row(page, 'Disabled', 'Night job').waitFor()
       expect(await callWith(keyString)).toBe(400)
       await chooseByKeyboard(page, 'Delete')
-      await page.getByLabel('Type Night job to delete it').waitFor()
+      await tabTo(page, page.getByLabel('Type Night job to delete it'))
       await page.keyboard.type('Night job')
       await page.keyboard.press('Enter')
       await page.getByRole('row', { name: /Night job/ }).waitFor({ state: 'detached' })
@@ -124,10 +124,11 @@ describe.skipIf(!existsSync(CHROMIUM))('the console', () => {
       await tabTo(page, page.getByLabel('Status'))
       await page.keyboard.type('Del')
       await chooseByKeyboard(page, 'Undelete')
-      const { state } = await pollux.client.call(POLLUX_V1.getKey, {
-        params: { project: 'default-project', key: 'night-job' },
-      })
-      expect(state).not.toBe('DELETED')
+      // The menu is gone before the server has answered.
+      const params = { project: 'default-project', key: 'night-job' }
+      await expect
+        .poll(async () => (await pollux.client.call(POLLUX_V1.getKey, { params })).state, { timeout: 20_000 })
+        .not.toBe('DELETED')
       expect(complaints).toEqual([])
       await page.context().close()
     },
