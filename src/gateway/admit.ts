@@ -151,16 +151,18 @@ async function holdMoney(priced: Priced, call: Call, io: Ports): Promise<Admissi
 
 /** Holds the worst case; before it is refused for the bytes of its prompt, Google is asked for the tokens (rule 12). */
 function holdBounded(priced: Priced, call: Call, io: Ports): HeldMoney | Promise<HeldMoney> {
-  const { grant, ask } = priced
+  const holdAsk = (ask: BoundedAsk): HeldMoney | Promise<HeldMoney> => {
+    const held = io.ledger.hold(priced.grant.caller.entry.budgets, ask)
+    return held instanceof Promise ? whileThere(held, { ask, call, io }) : held
+  }
   const holdCounted = async (refusal: unknown): Promise<HeldMoney> => {
     const counted = await countedAsk(refusal, priced, io)
     if (counted === null) throw refusal
-    const held = io.ledger.hold(grant.caller.entry.budgets, counted)
-    return held instanceof Promise ? await whileThere(held, { ask: counted, call, io }) : held
+    return await holdAsk(counted)
   }
   try {
-    const held = io.ledger.hold(grant.caller.entry.budgets, ask)
-    return held instanceof Promise ? whileThere(held, { ask, call, io }).catch(holdCounted) : held
+    const held = holdAsk(priced.ask)
+    return held instanceof Promise ? held.catch(holdCounted) : held
   } catch (refusal) {
     return holdCounted(refusal)
   }
