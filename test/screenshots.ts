@@ -1,19 +1,27 @@
-/** Photographs every screen of the console, light and dark, into docs/screenshots. Run: `node test/screenshots.ts`. */
+/**
+ * Photographs every screen of the console, light and dark, into docs/screenshots. Run: `node test/screenshots.ts`, or
+ * `node test/screenshots.ts --to FOLDER NAME...` for the named ones into another folder.
+ */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import { builtConsole, launchBrowser, openConsolePage } from './console-browser.ts'
 import { furnish } from './console-furniture.ts'
 import { startPollux } from './pollux.ts'
 
-const FOLDER = join(import.meta.dirname, '..', 'docs', 'screenshots')
+const { values, positionals: names } = parseArgs({
+  options: { to: { type: 'string', default: join(import.meta.dirname, '..', 'docs', 'screenshots') } },
+  allowPositionals: true,
+})
 const VIEWPORT = { width: 1280, height: 800 }
 
 await builtConsole()
-await mkdir(FOLDER, { recursive: true })
+await mkdir(values.to, { recursive: true })
 const [pollux, fresh] = await Promise.all([startPollux(), startPollux()])
 const browser = await launchBrowser()
 try {
-  const screens = await furnish(pollux, fresh)
+  const places = await furnish(pollux, fresh)
+  const screens = places.filter(({ name }) => names.length === 0 || names.includes(name))
   for (const colorScheme of ['light', 'dark'] as const) {
     const { page } = await openConsolePage(browser, pollux.origin, {
       colorScheme,
@@ -24,7 +32,7 @@ try {
       await page.goto(url)
       await page.waitForLoadState('networkidle')
       await prepare?.(page)
-      await page.screenshot({ path: join(FOLDER, `${name}-${colorScheme}.png`), fullPage: true })
+      await page.screenshot({ path: join(values.to, `${name}-${colorScheme}.png`), fullPage: true })
     }
     await page.context().close()
   }
