@@ -12,8 +12,8 @@ export interface Spending {
   readonly costNanos?: number
 }
 
-/** Books one call of the key on every budget of its path. */
-export async function spend(storage: Storage, spending: Spending): Promise<void> {
+/** Books one call of the key on every budget of its path; resolves to its id. */
+export async function spend(storage: Storage, spending: Spending): Promise<string> {
   const { postedNanos, costNanos = postedNanos } = spending
   const project = await storage.projects.find(spending.project)
   const projectNumber = project?.number ?? ''
@@ -51,4 +51,5 @@ export async function spend(storage: Storage, spending: Spending): Promise<void>
   }
   const charges = standings.map(({ allotment }) => ({ allotmentId: allotment?.id ?? '', nanos: postedNanos }))
   await storage.usage.append(record, charges)
+  return record.callId
 }

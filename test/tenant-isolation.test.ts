@@ -5,6 +5,7 @@ import { ENDPOINTS } from '../src/contract/table.ts'
 import { allPermissions } from '../src/domain/permission.ts'
 import { type Answer, type Management, startManagement } from './management.ts'
 import { type Robot, makeProject, makeRobot } from './principals.ts'
+import { spend } from './spending.ts'
 
 let management: Management
 let theirs: {
@@ -105,6 +106,8 @@ describe('a route that finds projects itself', () => {
       'apikeys.v2.keys.lookupKey',
       'apikeys.v2.operations.get',
       'pollux.v1.budgets.list',
+      'pollux.v1.calls.list',
+      'pollux.v1.calls.tail',
       'pollux.v1.keys.lookup',
       'pollux.v1.keys.search',
       'pollux.v1.prices.get',
@@ -185,6 +188,22 @@ describe('a route that finds projects itself', () => {
     expect(await listed('?project=their-project')).toBe(404)
     expect(await listed('?project=their-project&key=web')).toBe(404)
     expect(await listed('?project=their-project&key=no-such-key')).toBe(404)
+  })
+
+  it('calls of other projects are not listed, followed or read', async () => {
+    const tailPath = '/pollux/v1/calls:tail'
+    const begun = await owner.request('GET', tailPath)
+    const { storage } = management
+    const foreign = await spend(storage, { project: 'their-project', key: 'web', postedNanos: 0 })
+    const mine = await spend(storage, { project: 'own-project', key: 'web', postedNanos: 0 })
+    const idsOf = ({ json }: Answer): string[] => json.calls.map(({ callId }: { callId: string }) => callId)
+    expect(idsOf(await owner.request('GET', '/pollux/v1/calls'))).toEqual([mine])
+    expect(idsOf(await owner.request('GET', `${tailPath}?tailToken=${begun.json.tailToken}`))).toEqual([mine])
+    for (const query of ['?project=their-project', '?project=their-project&key=web'])
+      expect((await owner.request('GET', `/pollux/v1/calls${query}`)).status).toBe(404)
+    expect((await owner.request('GET', `${tailPath}?project=their-project`)).status).toBe(404)
+    expect((await owner.request('GET', `/pollux/v1/projects/own-project/calls/${foreign}`)).status).toBe(404)
+    expect((await owner.request('GET', `/pollux/v1/projects/own-project/calls/${mine}`)).status).toBe(200)
   })
 
   it('usage of a key of another project is not reported', async () => {

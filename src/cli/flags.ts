@@ -116,6 +116,14 @@ export function instant(text: string): string {
   throw new InvalidArgumentError('Write a time such as 2027-01-31T12:00:00Z or 2027-01-31.')
 }
 
+/** A whole number from 1 to `max`. */
+export function countUpTo(max: number) {
+  return (text: string): number => {
+    if (/^\d{1,9}$/.test(text) && Number(text) >= 1 && Number(text) <= max) return Number(text)
+    throw new InvalidArgumentError(`Write a whole number from 1 to ${max}.`)
+  }
+}
+
 /** A duration in ms. */
 export function duration(text: string): number {
   const durationMs = parseDuration(text)

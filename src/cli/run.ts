@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { redactCredentials } from '../domain/redaction.ts'
 import { addAuditCommands } from './audit.ts'
 import { addBudgetCommands } from './budgets.ts'
+import { addCallCommands } from './calls.ts'
 import { type CliIo, type CommandRow, type Session, addCommand, examplesText, printJson } from './command.ts'
 import { EXIT, reportOf, usageError } from './errors.ts'
 import { addKeyCommands } from './keys.ts'
@@ -95,6 +96,7 @@ function createProgram(session: Session): Command {
   addPriceCommands(program, session)
   addUserCommands(program, session)
   addCommand(program, session, USAGE)
+  addCallCommands(program, session)
   addCommand(program, session, VERSION)
   for (const group of program.commands.filter(({ commands }) => commands.length > 0)) {
     group.addHelpText(

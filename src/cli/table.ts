@@ -15,6 +15,8 @@ interface Column {
 export interface Table {
   readonly columns: readonly Column[]
   readonly rows: readonly (readonly string[])[]
+  /** Its titles stand above already. */
+  readonly isContinued?: boolean
 }
 
 export interface TableLayout {
@@ -43,7 +45,10 @@ interface Fitted {
  * Lines for people, the first the titles. Where the width is short, columns shrink to eight cells, then are left out from
  * the right; columns that tell rows apart shrink last.
  */
-export function renderTable({ columns, rows }: Table, { width, isBold }: TableLayout): RenderedTable {
+export function renderTable(
+  { columns, rows, isContinued = false }: Table,
+  { width, isBold }: TableLayout,
+): RenderedTable {
   const cells = rows.map(row => row.map(printable))
   const fitted = columns.map((column, at): Fitted => {
     const natural = Math.max(cellsOf(column.title), ...cells.map(row => cellsOf(row[at] ?? '')))
@@ -55,7 +60,8 @@ export function renderTable({ columns, rows }: Table, { width, isBold }: TableLa
     return (width === null ? text : shortened(text, width)).trimEnd()
   }
   const titles = line(columns.map(({ title }) => title))
-  const lines = [isBold ? `\u001b[1m${titles}\u001b[0m` : titles, ...cells.map(line)]
+  const head = isBold ? `\u001b[1m${titles}\u001b[0m` : titles
+  const lines = [...(isContinued ? [] : [head]), ...cells.map(line)]
   return { text: `${lines.join('\n')}\n`, hidden }
 }
 

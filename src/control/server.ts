@@ -8,6 +8,7 @@ import {
   ORGANIZATION_BUDGETS_V1,
   PROJECT_BUDGETS_V1,
 } from '../contract/budgets.v1.ts'
+import { CALLS_V1 } from '../contract/calls.v1.ts'
 import { type Endpoint, fastifyPaths, matchesTemplate } from '../contract/endpoint.ts'
 import { ORGANIZATION_IAM_V1, PROJECT_IAM_V3 } from '../contract/iam.v3.ts'
 import { POLLUX_V1 } from '../contract/pollux.v1.ts'
@@ -33,6 +34,7 @@ import { BODY_BYTES_MAX, decodeJson, fromFastify } from './body.ts'
 import { type Browser, browserOf } from './browser.ts'
 import { budgetHandlers } from './budgets.ts'
 import type { AnyCall, Handlers } from './call.ts'
+import { callHandlers } from './calls.ts'
 import { policyHandlers } from './iam.ts'
 import type { ControlLog } from './jobs.ts'
 import { ledgerHandlers } from './ledger.ts'
@@ -136,6 +138,7 @@ export async function createControl(deps: ControlDeps): Promise<Control> {
   register(fastify, reception, { table: APIKEYS_V2, handlers: apikeysHandlers(context) })
   register(fastify, reception, { table: PROJECTS_V3, handlers: projectsHandlers(storage) })
   register(fastify, reception, { table: POLLUX_V1, handlers: polluxHandlers(context) })
+  register(fastify, reception, { table: CALLS_V1, handlers: callHandlers(storage) })
   const budgets = budgetHandlers(storage)
   register(fastify, reception, { table: ORGANIZATION_BUDGETS_V1, handlers: budgets })
   register(fastify, reception, { table: PROJECT_BUDGETS_V1, handlers: budgets })

@@ -46,7 +46,8 @@ export const NO_USAGE: Usage = {
  * none is billed (countTokens, models). `void`: refused by the upstream or never sent. `estimated`: sent, but its usage
  * was not seen (MONEY.md rule 17).
  */
-export type Outcome = 'posted' | 'unmetered' | 'void' | 'estimated'
+export type Outcome = (typeof OUTCOMES)[number]
+export const OUTCOMES = ['posted', 'unmetered', 'void', 'estimated'] as const
 
 /** One admitted call, once and for ever. Appended, never changed. */
 export interface UsageRecord {
@@ -80,6 +81,22 @@ export interface UsageRecord {
   readonly ledger: readonly number[]
   /** The output limit it was clamped to; null where it was not. */
   readonly clampedOutputTokens: number | null
+}
+
+/** Which calls are asked for: all fields that are given must hold. */
+export interface CallFilter {
+  /** Absent: every project there is. */
+  readonly projectNumbers?: readonly string[]
+  readonly keyUid?: string
+  readonly model?: string
+  readonly method?: string
+  readonly outcome?: Outcome
+  /** First and last of the HTTP statuses. */
+  readonly statuses?: readonly [number, number]
+  readonly callId?: string
+  /** Calls that started in `[startTimeMs, endTimeMs)`. */
+  readonly startTimeMs?: number
+  readonly endTimeMs?: number
 }
 
 /** Sums over calls. */

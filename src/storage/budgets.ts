@@ -14,7 +14,7 @@ import { requireLineage } from './key-row.ts'
 import { newEtag, requireEtag, requireProject } from './projects.ts'
 import { BlockClock } from './record-row.ts'
 import type { Db } from './schema.ts'
-import type { BudgetDraft, BudgetPatch, BudgetQuery, BudgetStore, Target } from './storage.ts'
+import type { BudgetDraft, BudgetOfRow, BudgetPatch, BudgetQuery, BudgetStore, Target } from './storage.ts'
 import { listBlocks, recordTable } from './usage-block.ts'
 
 export class Budgets implements BudgetStore {
@@ -54,6 +54,19 @@ export class Budgets implements BudgetStore {
     if (query.lineage !== undefined) rows = rows.where('budget.lineage', '=', query.lineage)
     if (query.period !== undefined) rows = rows.where('budget.period', '=', query.period)
     return (await rows.execute()).map(row => statusOf(row, this.#timeZone, nowMs))
+  }
+
+  async ofRows(rowIds: readonly number[]): Promise<readonly BudgetOfRow[]> {
+    if (rowIds.length === 0) return []
+    const rows = await this.#engine.db
+      .selectFrom('budget_period')
+      .innerJoin('budget', 'budget.uid', 'budget_period.budget_uid')
+      .selectAll('budget')
+      .select(['budget_period.id', 'budget_period.period_start'])
+      .where('budget_period.id', 'in', rowIds)
+      .orderBy('budget_period.id')
+      .execute()
+    return rows.map(row => ({ rowId: row.id, periodStartMs: row.period_start, budget: budgetOf(row) }))
   }
 
   async update(target: Target, patch: BudgetPatch, audit: AuditEntry): Promise<BudgetStatus> {

@@ -24,7 +24,8 @@ export function pageOf<Row, Item>(
   return { items: shown.map(shape.item), nextCursor }
 }
 
-function encodeCursor(scope: CursorScope, key: readonly CursorValue[]): string {
+/** The cursor of a place in a list. */
+export function encodeCursor(scope: CursorScope, key: readonly CursorValue[]): string {
   return Buffer.from(JSON.stringify([scope, key])).toString('base64url')
 }
 

@@ -8,7 +8,7 @@ import type { EngineChoice } from './engine.ts'
 import { Journal } from './journal.ts'
 import { LEASE_MS } from './lease.ts'
 import { RemoteCaller, decodeError } from './remote.ts'
-import type { BudgetStore, Change, KeyStore, LedgerRemote, Storage, UsageStore } from './storage.ts'
+import type { BudgetStore, Change, KeyStore, LedgerRemote, Storage } from './storage.ts'
 import type {
   StorageEvent,
   StorageObjects,
@@ -16,6 +16,8 @@ import type {
   StoreRemote,
   UsageRemote,
 } from './storage-thread.ts'
+
+import type { UsageStore } from './usage-store.ts'
 
 /** How often other processes' changes are looked for. */
 export const POLL_EVERY_MS = 250
@@ -207,6 +209,11 @@ function usageOver(usage: UsageRemote, queue: AppendQueue): UsageStore {
       await queue.settled()
       return await usage.recent(query)
     },
+    async list(query) {
+      await queue.settled()
+      return await usage.list(query)
+    },
+    tail: query => usage.tail(query),
   }
 }
 
@@ -218,6 +225,7 @@ function budgetsAfterAppends(budgets: BudgetStore, queue: AppendQueue): BudgetSt
       return await budgets.create(...args)
     },
     list: query => budgets.list(query),
+    ofRows: rowIds => budgets.ofRows(rowIds),
     update: (...args) => budgets.update(...args),
     acknowledge: (...args) => budgets.acknowledge(...args),
     delete: (...args) => budgets.delete(...args),

@@ -21,6 +21,7 @@ import type {
 } from './storage.ts'
 import type { UsageLog } from './usage-log.ts'
 import type { reportUsage } from './usage-report.ts'
+import type { UsageStore } from './usage-store.ts'
 
 /** What the thread is started with. */
 export interface StorageThreadOptions {
@@ -56,6 +57,8 @@ export interface UsageRemote {
   append(number: number, message: AppendMessage): Promise<void>
   report(query: UsageQuery): ReturnType<typeof reportUsage>
   recent: UsageLog['recent']
+  list: UsageStore['list']
+  tail: UsageStore['tail']
 }
 
 /** The store as a whole. */

@@ -6,16 +6,16 @@
 import type { AuditEntry } from '../domain/audit.ts'
 import type { Budget, BudgetPeriod, BudgetScope, BudgetStatus } from '../domain/budget.ts'
 import type { Key } from '../domain/key.ts'
-import type { Charge, OpenHold, Recalled, Take, TakeAnswer } from '../domain/ledger.ts'
+import type { OpenHold, Recalled, Take, TakeAnswer } from '../domain/ledger.ts'
 import type { Principal } from '../domain/permission.ts'
 import type { PriceOverride } from '../domain/price-book.ts'
 import type { ModelAlias, Project } from '../domain/project.ts'
 import type { QuotaGrant } from '../domain/quota.ts'
-import type { UsageQuery, UsageRecord, UsageRow } from '../domain/usage.ts'
 import type { IamStore, ServiceAccountStore } from './access.ts'
 import type { AuditStore } from './audit-store.ts'
 import type { QuotaStore, TierStore } from './quota-store.ts'
 import type { LinkStore, PasskeyStore, SessionStore, SignInStore, UserStore } from './people.ts'
+import type { UsageStore } from './usage-store.ts'
 
 export interface Storage {
   /** Whether other nodes may use the same database. */
@@ -237,30 +237,17 @@ export interface OperationStore {
   purge(createdBeforeMs: number): Promise<number>
 }
 
-export interface UsageStore {
-  /**
-   * Appends records and resolves when they are durable. Calls made while a commit is under way share the next one
-   * (group commit), so this costs the event loop one message per batch. Rejects with STORAGE_UNAVAILABLE when that takes
-   * ten seconds (MONEY.md rule 22); the record and its charges are posted all the same, by this process or by the next,
-   * so the money counts as spent, and `onDurable` is called then. INTERNAL, and nothing is posted, when a number of the record is none.
-   */
-  append(record: UsageRecord, charges: readonly Charge[], onDurable?: () => void): Promise<void>
-  /** False from the first commit that failed to the next that succeeds, and while one takes longer than two seconds. */
-  isFlowing(): boolean
-  /** Sums from the rollups; records of this process appended before the call are included. */
-  report(query: UsageQuery): Promise<readonly UsageRow[]>
-  /** The newest records of a project, newest first. */
-  recent(query: {
-    readonly projectNumber: string
-    readonly keyUid?: string
-    readonly limit: number
-  }): Promise<readonly UsageRecord[]>
-}
-
 export type BudgetDraft = Omit<Budget, 'uid' | 'etag' | 'createTimeMs' | 'updateTimeMs' | 'frozenTimeMs'>
 export type BudgetPatch = Partial<
   Pick<Budget, 'capNanos' | 'policy' | 'defaultMaxOutputTokens' | 'toolCeilingsNanos'>
 >
+
+/** A budget row and whose it is. */
+export interface BudgetOfRow {
+  readonly rowId: number
+  readonly periodStartMs: number
+  readonly budget: Budget
+}
 
 /** Which budgets: all fields that are given must be equal. */
 export interface BudgetQuery {
@@ -278,6 +265,8 @@ export interface BudgetStore {
    */
   create(draft: BudgetDraft, audit: AuditEntry): Promise<BudgetStatus>
   list(query: BudgetQuery): Promise<readonly BudgetStatus[]>
+  /** What the rows that a record names belong to, budgets that were deleted since included. */
+  ofRows(rowIds: readonly number[]): Promise<readonly BudgetOfRow[]>
   /** RESOURCE_NOT_FOUND, ETAG_MISMATCH. A cap below what is posted is accepted: it is the emergency stop. */
   update(target: Target, patch: BudgetPatch, audit: AuditEntry): Promise<BudgetStatus>
   /** Ends the freeze after an overrun. RESOURCE_NOT_FOUND, ETAG_MISMATCH. */

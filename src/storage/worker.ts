@@ -9,6 +9,8 @@ import { AuditChain, signFirstHead } from './audit-chain.ts'
 import { AuditFile } from './audit-file.ts'
 import { AuditTrail } from './audit-trail.ts'
 import { Budgets } from './budgets.ts'
+import { listCalls } from './call-list.ts'
+import { tailCalls } from './call-tail.ts'
 import { type ChangeBus, openBus } from './bus.ts'
 import { Committer } from './commit.ts'
 import type { Engine, EngineChoice } from './engine.ts'
@@ -234,6 +236,11 @@ function usageObject(engine: Engine, rollup: Rollup, log: UsageLog): UsageRemote
       await rollup.own()
       return await log.recent(query)
     },
+    async list(query) {
+      await rollup.own()
+      return await listCalls(engine, query)
+    },
+    tail: query => tailCalls(engine, query),
   }
 }
 
