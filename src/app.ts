@@ -24,6 +24,7 @@ import { ByteBudget } from './http/bytes.ts'
 import { noteFacts } from './http/facts.ts'
 import { type Exchange, type Listener, startListener } from './http/listener.ts'
 import { watchPrices } from './price-watch.ts'
+import { countingRefusals } from './refusal-watch.ts'
 import { hostsOf, originsOf } from './origins.ts'
 import { loadModelLimits, loadPrices } from './prices.ts'
 import { type Quota, openQuota } from './quota/open.ts'
@@ -227,7 +228,7 @@ function createGateway({
     bodies: new ByteBudget(BODIES_BYTES_MAX),
     openCalls,
     intake,
-    events: telemetry.gateway,
+    events: countingRefusals(telemetry.gateway, storage.refusals),
     limits: {
       bodyBytesMax: BODY_BYTES_MAX,
       replyBytesMax: REPLY_BYTES_MAX,

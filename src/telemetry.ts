@@ -59,6 +59,12 @@ export function createTelemetry(config: Pick<Config, 'logLevel'>): Telemetry {
     labelNames: ['reason'] as const,
     registers,
   })
+  const limited = new Counter({
+    name: 'pollux_calls_limited_total',
+    help: 'Limits that calls were answered 429 for, by reason and metric.',
+    labelNames: ['reason', 'metric'] as const,
+    registers,
+  })
   const upstreamFailures = new Counter({
     name: 'pollux_upstream_failures_total',
     help: 'Calls that the upstream did not answer whole, by reason.',
@@ -88,6 +94,7 @@ export function createTelemetry(config: Pick<Config, 'logLevel'>): Telemetry {
       else log.debug({ requestId: call.id, reason: error.reason }, 'call refused')
     },
     callSettled: record => calls.add(record),
+    callLimited: ({ reason, quota }) => limited.inc({ reason, metric: quota?.metric ?? 'none' }),
     upstreamCredentialRefused({ callId, httpStatus, reason }) {
       credentialRefusals.inc({ reason })
       log.error(

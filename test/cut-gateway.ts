@@ -52,6 +52,7 @@ export function cutGateway(
     intake: { check: () => {} },
     events: {
       callRefused: () => {},
+      callLimited: () => {},
       callSettled: () => {},
       upstreamFailed: () => {},
       upstreamCredentialRefused: ({ reason }) => onCredentialRefused(reason),

@@ -27,6 +27,7 @@ export function addQuotaCommands(program: Command, session: Session): void {
   addCommand(quotas, session, SET)
   addCommand(quotas, session, LIST)
   addCommand(quotas, session, USAGE)
+  addCommand(quotas, session, REFUSALS)
   addCommand(quotas, session, UNSET)
 }
 
@@ -150,6 +151,36 @@ const USAGE: CommandRow<ProjectFlag> = {
       shownTime(invocation, counter.resetTime),
     ])
     printTable(invocation, { columns, rows }, 'Nothing is limited, or nothing was called since yesterday.')
+  },
+}
+
+const REFUSALS: CommandRow<ProjectFlag> = {
+  usage: 'refusals',
+  summary: 'show how often which limit refused calls in the last 24 hours',
+  examples: ['pollux quotas refusals', 'pollux quotas refusals --project default-project --json'],
+  addFlags: addProjectFlag,
+  async run(invocation) {
+    const { flags, server } = invocation
+    const params = { project: projectOf(flags) }
+    const report = await server().client.call(QUOTAS_V1.getQuotaRefusals, { params, query: {} })
+    if (flags.json) return printJson(invocation, report)
+    const columns = [
+      { title: 'REASON', isKept: true, isIdentity: true },
+      { title: 'METRIC', isKept: true, isWhole: true },
+      { title: 'MODEL', isKept: true },
+      { title: 'KEY' },
+      { title: 'CALLS', isKept: true, isWhole: true, align: 'right' as const },
+      { title: 'LAST', isWhole: true },
+    ]
+    const rows = report.refusals.map(({ reason, scope, metric, model, key, calls, lastTime }) => [
+      scope === undefined ? reason : `${reason} (${scope})`,
+      metric ?? '',
+      model ?? '',
+      key ?? '',
+      String(calls),
+      shownTime(invocation, lastTime),
+    ])
+    printTable(invocation, { columns, rows }, 'No call was answered 429 in the last 24 hours.')
   },
 }
 

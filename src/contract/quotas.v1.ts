@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { ALLOWED_TOOLS } from '../domain/key.ts'
 import { QUOTA_METRICS } from '../domain/quota.ts'
+import { REFUSAL_REASONS } from '../domain/refused-call.ts'
 import { endpoint } from './endpoint.ts'
 import { NO_QUERY, Time, UpdateMask, outputOnly } from './fields.ts'
 
@@ -82,6 +83,23 @@ const QuotaUsage = z
   })
   .meta({ id: 'QuotaUsage' })
 
+const QuotaRefusals = z
+  .object({
+    reason: z.enum(REFUSAL_REASONS).meta({
+      description:
+        'RATE_LIMIT_EXCEEDED: a limit of the project or key. SPEND_HELD: other calls held what was left of a budget. ' +
+        'UPSTREAM: Google answered 429.',
+    }),
+    scope: z.enum(['project', 'key']).optional().meta({ description: 'Whose limit it was.' }),
+    metric: Metric.optional(),
+    model: z.string().optional().meta({ description: 'Absent: none, or one of too many to be told apart.' }),
+    key: z.string().optional().meta({ description: 'The id of the key; its uid when it was purged.' }),
+    keyDisplayName: z.string().optional(),
+    calls: z.int().meta({ description: 'A call that two limits refused counts for both.' }),
+    lastTime: Time.meta({ description: 'Of the newest of them.' }),
+  })
+  .meta({ id: 'QuotaRefusals' })
+
 export const QUOTAS_V1 = {
   listQuotaLimits: endpoint({
     id: 'pollux.v1.projects.quotaLimits.list',
@@ -107,6 +125,27 @@ export const QUOTAS_V1 = {
     errors: MISSING,
     audit: null,
     summary: 'Tells how far each limit is used now, for models with a limit of their own or calls today.',
+  }),
+  getQuotaRefusals: endpoint({
+    id: 'pollux.v1.projects.getQuotaRefusals',
+    method: 'GET',
+    path: '/pollux/v1/projects/{project}/quotaRefusals',
+    permission: 'pollux.quotas.get',
+    query: z.object({
+      startTime: Time.optional().meta({ description: 'Default: 24 hours ago. Counted by whole hours.' }),
+      endTime: Time.optional().meta({ description: 'Default: now.' }),
+    }),
+    body: null,
+    response: z.object({
+      project: z.string(),
+      startTime: Time,
+      endTime: Time,
+      refusals: z.array(QuotaRefusals),
+    }),
+    errors: MISSING,
+    audit: null,
+    summary:
+      'Counts the calls of the last seven days at most that were answered 429, by what refused them; the 500 largest.',
   }),
 } as const
 

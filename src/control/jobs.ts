@@ -1,6 +1,7 @@
 import { systemEntry } from '../domain/audit.ts'
 import { ORGANIZATION } from '../domain/project.ts'
 import { UNDELETE_DAYS } from '../domain/key.ts'
+import { REFUSALS_KEPT_MS } from '../domain/refused-call.ts'
 import type { Storage } from '../storage/storage.ts'
 
 const DAY_MS = 86_400_000
@@ -67,7 +68,8 @@ async function purge({ storage, log, now }: JobsContext): Promise<void> {
     const resources = await storage.keys.purge(now() - UNDELETE_DAYS * DAY_MS, audit)
     const operations = await storage.operations.purge(now() - OPERATION_DAYS * DAY_MS)
     const signIns = await storage.signIns.purge(now())
-    if (resources + operations > 0) log.info({ resources, operations, signIns }, 'purged')
+    const refusals = await storage.refusals.purge(now() - REFUSALS_KEPT_MS)
+    if (resources + operations > 0) log.info({ resources, operations, signIns, refusals }, 'purged')
   } catch (cause) {
     // The next run tries again; nothing depends on the hour.
     log.error({ err: cause }, 'purge failed')

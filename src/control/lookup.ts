@@ -40,6 +40,18 @@ export async function requireKey(
   )
 }
 
+/** All keys of the project, deleted ones too, as rows outlive what they count. */
+export async function keysByUid(storage: Storage, projectNumber: string): Promise<ReadonlyMap<string, Key>> {
+  const keys = new Map<string, Key>()
+  let cursor: string | null = null
+  do {
+    const page = await storage.keys.list({ projectNumber, showDeleted: true, limit: PAGE_SIZE_MAX, cursor })
+    for (const key of page.items) keys.set(key.uid, key)
+    cursor = page.nextCursor
+  } while (cursor !== null)
+  return keys
+}
+
 /** The page a list request asks for (AIP-158): 0 or absent is 50, more than 300 is 300, negative is FIELD_INVALID. */
 export function pageRequest(query: { pageSize?: number | undefined; pageToken?: string | undefined }): {
   readonly limit: number

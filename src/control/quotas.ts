@@ -1,7 +1,9 @@
 /** Rate limits of projects and keys, and how far they are used. */
 import type { BodyOf, ResponseOf } from '../contract/endpoint.ts'
 import type { KEY_QUOTAS_V1, PROJECT_QUOTAS_V1, QUOTAS_V1 } from '../contract/quotas.v1.ts'
-import { ApiError } from '../domain/error.ts'
+import { ApiError, invalidField } from '../domain/error.ts'
+import type { RefusalCount } from '../domain/refused-call.ts'
+import type { Key } from '../domain/key.ts'
 import type { Project } from '../domain/project.ts'
 import {
   type QuotaCounter,
@@ -16,7 +18,7 @@ import type { Storage } from '../storage/storage.ts'
 import { auditEntry } from './audit.ts'
 import { placeFinder } from './budget-places.ts'
 import type { AnyCall, Handlers } from './call.ts'
-import { requireKey, requireProject } from './lookup.ts'
+import { keysByUid, requireKey, requireProject } from './lookup.ts'
 import { projectName, timeJson } from './resource-names.ts'
 import { type ShippedTiers, limitJson, requireTier } from './tiers.ts'
 
@@ -133,6 +135,25 @@ export function quotaHandlers(context: QuotaContext): Handlers<typeof QUOTAS_V1>
         counters: counters.map(({ counter, keyId }, place) => usageJson(counter, keyId, readings[place])),
       }
     },
+    async getQuotaRefusals(call) {
+      const project = await requireProject(storage, call.params.project, call)
+      const { startTime, endTime } = call.query
+      const endTimeMs = endTime === undefined ? context.now() : Date.parse(endTime)
+      const startTimeMs = startTime === undefined ? endTimeMs - DAY_MS : Date.parse(startTime)
+      if (startTimeMs >= endTimeMs) throw invalidField('endTime', 'must be after startTime')
+      const counts = await storage.refusals.report({
+        projectNumber: project.number,
+        startTimeMs,
+        endTimeMs,
+      })
+      const keys = counts.length === 0 ? new Map<string, Key>() : await keysByUid(storage, project.number)
+      return {
+        project: projectName(project.number),
+        startTime: timeJson(startTimeMs),
+        endTime: timeJson(endTimeMs),
+        refusals: counts.map(count => refusalJson(count, keys)),
+      }
+    },
   }
 }
 
@@ -225,5 +246,22 @@ function usageJson(
     limit: String(limit),
     used: String(used),
     ...(resetTimeMs === null ? {} : { resetTime: timeJson(resetTimeMs) }),
+  }
+}
+
+type RefusalJson = ResponseOf<typeof QUOTAS_V1.getQuotaRefusals>['refusals'][number]
+
+function refusalJson(count: RefusalCount, keys: ReadonlyMap<string, Key>): RefusalJson {
+  const { reason, scope, metric, model, keyUid, calls, lastTimeMs } = count
+  const key = keys.get(keyUid)
+  return {
+    reason,
+    ...(scope === null ? {} : { scope }),
+    ...(metric === null ? {} : { metric }),
+    ...(model === '' ? {} : { model }),
+    ...(keyUid === '' ? {} : { key: key?.keyId ?? keyUid }),
+    ...(key === undefined ? {} : { keyDisplayName: key.displayName }),
+    calls,
+    lastTime: timeJson(lastTimeMs),
   }
 }

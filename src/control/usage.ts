@@ -4,9 +4,8 @@ import type { ResponseOf } from '../contract/endpoint.ts'
 import { invalidField } from '../domain/error.ts'
 import type { Key } from '../domain/key.ts'
 import { USAGE_DIMENSIONS, type UsageGranularity, type UsageQuery, type UsageRow } from '../domain/usage.ts'
-import type { Storage } from '../storage/storage.ts'
 import type { KeysContext } from './keys.ts'
-import { requireKey, requireProject } from './lookup.ts'
+import { keysByUid, requireKey, requireProject } from './lookup.ts'
 import { projectName, timeJson } from './resource-names.ts'
 
 type Endpoint = typeof POLLUX_V1.getUsage
@@ -18,7 +17,6 @@ const BUCKET_MS: Readonly<Record<UsageGranularity, number>> = {
   day: 86_400_000,
 }
 const BUCKETS_MAX = 10_000
-const KEYS_PER_PAGE = 300
 
 /** The usage of a project: by default of the current month (UTC), by key and model. */
 export async function usageReport(
@@ -68,18 +66,6 @@ function assertInterval({ startTimeMs, endTimeMs, granularity, groupBy }: UsageQ
       `the interval has more than ${BUCKETS_MAX} buckets of a ${granularity}; ask for wider ones or a shorter interval`,
     )
   }
-}
-
-/** All keys of the project, deleted ones too, as rows outlive what they count. */
-async function keysByUid(storage: Storage, projectNumber: string): Promise<ReadonlyMap<string, Key>> {
-  const keys = new Map<string, Key>()
-  let cursor: string | null = null
-  do {
-    const page = await storage.keys.list({ projectNumber, showDeleted: true, limit: KEYS_PER_PAGE, cursor })
-    for (const key of page.items) keys.set(key.uid, key)
-    cursor = page.nextCursor
-  } while (cursor !== null)
-  return keys
 }
 
 function rowJson(row: UsageRow, keys: ReadonlyMap<string, Key>): ReportJson['rows'][number] {

@@ -10,14 +10,14 @@ import { countPromptTokens } from './count-tokens.ts'
 import { usableEntry } from './identify.ts'
 import type { HeldMoney } from './ledger.ts'
 import { withOutputLimit } from './output-limit.ts'
-import { allocateQuota, returnQuota } from './quota.ts'
+import { allocateQuota, refusedOf, returnQuota } from './quota.ts'
 
 /** What Google may bill for a prompt beyond what it counts: as much as `promptBoundTokens` allows around a request. */
 const COUNT_MARGIN_TOKENS = 64
 
 type Ports = Pick<
   Gateway,
-  'keys' | 'usage' | 'ledger' | 'quota' | 'journal' | 'prices' | 'modelLimits' | 'upstream'
+  'keys' | 'usage' | 'ledger' | 'quota' | 'journal' | 'prices' | 'modelLimits' | 'upstream' | 'events'
 >
 
 /**
@@ -127,8 +127,15 @@ async function holdMoney(priced: Priced, call: Call, io: Ports): Promise<Admissi
   const { grant, price } = priced
   const { caller } = grant
   const { budgets } = caller.entry
-  const held = holdBounded(priced, call, io)
-  const money = held instanceof Promise ? await held : held
+  let money: HeldMoney
+  try {
+    const held = holdBounded(priced, call, io)
+    money = held instanceof Promise ? await held : held
+  } catch (error) {
+    if (error instanceof ApiError && error.reason === 'SPEND_HELD')
+      io.events.callLimited({ ...refusedOf(grant), reason: 'SPEND_HELD', quota: null })
+    throw error
+  }
   let now = grant
   try {
     // Whoever waited for money may be gone by now: then nothing is sent.

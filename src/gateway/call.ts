@@ -9,6 +9,7 @@ import type { PriceList } from '../domain/price-list.ts'
 import type { Price } from '../domain/price.ts'
 import type { QuotaAllocation, QuotaGrant, QuotaRules } from '../domain/quota.ts'
 import type { ApiVersion, Project } from '../domain/project.ts'
+import type { RefusedCall } from '../domain/refused-call.ts'
 import type { ClientFacts, CompiledRestrictions } from '../domain/restriction.ts'
 import type { UsedTool } from '../domain/tool.ts'
 import type { UsageRecord } from '../domain/usage.ts'
@@ -171,6 +172,8 @@ export interface GatewayLimits {
 export interface GatewayEvents {
   callRefused(error: ApiError, call: { readonly id: string }): void
   callSettled(record: UsageRecord): void
+  /** A call is answered 429: told once for each limit that refused it. */
+  callLimited(refused: RefusedCall): void
   upstreamCredentialRefused(detail: {
     readonly callId: string
     readonly httpStatus: number

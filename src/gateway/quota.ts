@@ -2,6 +2,7 @@
 import type { QuotaAllocation, QuotaAnswer, QuotaCounter, QuotaMetric, QuotaTake } from '../domain/quota.ts'
 import { boundsOf } from './bounds.ts'
 import type { Call, Gateway, Grant } from './call.ts'
+import type { RefusedCall } from '../domain/refused-call.ts'
 import { countPromptTokens } from './count-tokens.ts'
 import { overQuota } from './quota-errors.ts'
 import type { Ending } from './settle.ts'
@@ -14,7 +15,7 @@ export interface QuotaStore {
   release(allocation: QuotaAllocation, kept: readonly number[]): void
 }
 
-type Ports = Pick<Gateway, 'quota' | 'modelLimits' | 'upstream'>
+type Ports = Pick<Gateway, 'quota' | 'modelLimits' | 'upstream' | 'events'>
 
 /**
  * Charges every rate limit of a call, or none; null where it has none, or the store is away (rate limits protect
@@ -32,8 +33,8 @@ export function allocateQuota(
   const takes = takesOf(counters, grant, promptBound(grant, io))
   if (isCountable(takes, grant)) return allocateCounted(counters, { grant, call, io })
   const answer = io.quota.allocate(takes, call.id)
-  if (answer instanceof Promise) return answer.then(answer => allocationOf(answer, grant))
-  return allocationOf(answer, grant)
+  if (answer instanceof Promise) return answer.then(answer => allocationOf(answer, grant, io))
+  return allocationOf(answer, grant, io)
 }
 
 /** The call is over: what it really took stays, within the window in which it took it. */
@@ -98,13 +99,30 @@ async function allocateCounted(
   // Requests come first: what they refuse shall not cost a question to Google.
   const takes = takesOf(counters, grant, bound)
   const others = takes.filter(({ counter }) => counter.metric !== 'inputTokensPerMinute')
-  const probe = allocationOf(await io.quota.allocate(others, call.id), grant)
+  const probe = allocationOf(await io.quota.allocate(others, call.id), grant, io)
   if (probe !== null) returnQuota(probe, io)
   const counted = Math.min(bound, (await countPromptTokens(grant, io.upstream)) ?? bound)
-  return allocationOf(await io.quota.allocate(takesOf(counters, grant, counted), call.id), grant)
+  return allocationOf(await io.quota.allocate(takesOf(counters, grant, counted), call.id), grant, io)
 }
 
-function allocationOf(answer: QuotaAnswer, grant: Grant): QuotaAllocation | null {
-  if (answer.kind === 'refused') throw overQuota(answer.refusals, grant.caller.entry.project)
+function allocationOf(
+  answer: QuotaAnswer,
+  grant: Grant,
+  { events }: Pick<Gateway, 'events'>,
+): QuotaAllocation | null {
+  if (answer.kind === 'refused') {
+    for (const { counter } of answer.refusals) events.callLimited(limitedBy(counter, grant))
+    throw overQuota(answer.refusals, grant.caller.entry.project)
+  }
   return answer.kind === 'granted' ? answer.allocation : null
+}
+
+function limitedBy({ scope, metric }: QuotaCounter, grant: Grant): RefusedCall {
+  return { ...refusedOf(grant), reason: 'RATE_LIMIT_EXCEEDED', quota: { scope, metric } }
+}
+
+/** Whose call is refused, and for which model. */
+export function refusedOf({ caller, model }: Grant): Omit<RefusedCall, 'reason' | 'quota'> {
+  const { project, key } = caller.entry
+  return { timeMs: Date.now(), projectNumber: project.number, keyUid: key.uid, model }
 }

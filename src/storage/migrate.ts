@@ -14,6 +14,7 @@ import { people } from './migrations/0007-people.ts'
 import { iam } from './migrations/0008-iam.ts'
 import { secrets } from './migrations/0009-secrets.ts'
 import { auditChain } from './migrations/0010-audit-chain.ts'
+import { refusals } from './migrations/0017-refusals.ts'
 import type { Database } from './schema.ts'
 
 /** In the order of their names, which is the order in which they run. */
@@ -28,6 +29,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0008-iam': iam,
   '0009-secrets': secrets,
   '0010-audit-chain': auditChain,
+  '0017-refusals': refusals,
 }
 
 /** STATE_CONFLICT when the database was written by a newer program. Reads only. */

@@ -7,6 +7,8 @@ import { AppendQueue } from './append-queue.ts'
 import type { EngineChoice } from './engine.ts'
 import { Journal } from './journal.ts'
 import { LEASE_MS } from './lease.ts'
+import type { RefusalRemote, RefusalStore } from './quota-store.ts'
+import { RefusalTally } from './refusal-tally.ts'
 import { RemoteCaller, decodeError } from './remote.ts'
 import type { BudgetStore, Change, KeyStore, LedgerRemote, Storage } from './storage.ts'
 import type {
@@ -124,12 +126,17 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   const leasing = hasPeers ? keepLease(store, { openedMs, onFailure }) : null
   const usage = caller.object('usage')
   const queue = new AppendQueue((number, message) => usage.append(number, message), journal, APPEND_WAIT_MS)
+  const refusals = caller.object('refusals')
+  const tally = new RefusalTally(rows => refusals.add(rows), onFailure)
   const close = async (): Promise<void> => {
     polling?.stop()
     leasing?.stop()
     await queue.settled()
     queue.close()
     journal.close()
+    tally.stop()
+    // Counts to look at: a database that is away now keeps nobody from closing.
+    await tally.settled().catch(() => {})
     const force = setTimeout(() => void worker.terminate(), CLOSE_TIMEOUT_MS)
     // A thread that ended already has nothing left to close.
     await store.close().catch(() => {})
@@ -154,6 +161,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     budgets: budgetsAfterAppends(caller.object('budgets'), queue),
     quotas: caller.object('quotas'),
     tiers: caller.object('tiers'),
+    refusals: refusalsOver(refusals, tally),
     ledger: {
       ...ledgerAfterAppends(caller.object('ledger'), queue),
       onRecall: listener => void recallListeners.add(listener),
@@ -214,6 +222,17 @@ function usageOver(usage: UsageRemote, queue: AppendQueue): UsageStore {
       return await usage.list(query)
     },
     tail: query => usage.tail(query),
+  }
+}
+
+function refusalsOver(refusals: RefusalRemote, tally: RefusalTally): RefusalStore {
+  return {
+    count: refused => tally.count(refused),
+    async report(query) {
+      await tally.settled()
+      return await refusals.report(query)
+    },
+    purge: beforeMs => refusals.purge(beforeMs),
   }
 }
 

@@ -1,6 +1,7 @@
 /** Rate limits and tiers as the rest of the program sees them. */
 import type { AuditEntry } from '../domain/audit.ts'
 import type { QuotaLimit, StoredTier, Tier } from '../domain/quota.ts'
+import type { RefusalCount, RefusalReason, RefusedCall } from '../domain/refused-call.ts'
 import type { Target } from './storage.ts'
 
 /** Where limits hang: a project, or the lineage of one of its keys. */
@@ -33,4 +34,39 @@ export interface TierStore {
   put(target: Target, draft: TierDraft, audit: AuditEntry): Promise<StoredTier>
   /** STATE_CONFLICT while projects have it, unless `isReplaced`: a shipped tier has its id. RESOURCE_NOT_FOUND, ETAG_MISMATCH. */
   delete(target: Target & { readonly isReplaced: boolean }, audit: AuditEntry): Promise<void>
+}
+
+/** Refused calls of one hour; texts are empty for what is not told apart. */
+export interface RefusalRow {
+  readonly projectNumber: string
+  readonly bucketTimeMs: number
+  readonly reason: RefusalReason
+  readonly scope: string
+  readonly metric: string
+  readonly model: string
+  readonly keyUid: string
+  readonly calls: number
+  readonly lastTimeMs: number
+}
+
+/** Whole hours: those in which the interval begins and ends are counted with all they have. */
+export interface RefusalQuery {
+  readonly projectNumber: string
+  readonly startTimeMs: number
+  readonly endTimeMs: number
+}
+
+/** Counts of calls that were refused for their rate. They are for looking at: nothing is decided by them. */
+export interface RefusalStore {
+  /** Counts at once, in memory; it is in the database a second later. */
+  count(refused: RefusedCall): void
+  /** Those that refused most first, 500 at most; what this process counted before is included. */
+  report(query: RefusalQuery): Promise<readonly RefusalCount[]>
+  /** Forgets the hours that began before; returns how many rows. */
+  purge(beforeMs: number): Promise<number>
+}
+
+/** The part of it that the database does. */
+export interface RefusalRemote extends Pick<RefusalStore, 'report' | 'purge'> {
+  add(rows: readonly RefusalRow[]): Promise<void>
 }

@@ -46,6 +46,7 @@ export interface Database {
   service_account_key: ServiceAccountKeyTable
   tier: TierTable
   quota_limit: QuotaLimitTable
+  refusal_hour: RefusalHourTable
   change_log: ChangeLogTable
   presence: PresenceTable
   price_override: PriceOverrideTable
@@ -301,6 +302,20 @@ export interface QuotaLimitTable {
   model: string
   value: number
   update_time: number
+}
+
+/** Calls that were refused for their rate; texts are empty for what is not told apart. */
+interface RefusalHourTable {
+  project_number: string
+  bucket_time: number
+  reason: string
+  /** `project`, `key`; empty where it was no limit of ours. */
+  scope: string
+  metric: string
+  model: string
+  key_uid: string
+  calls: number
+  last_time: number
 }
 
 /** Posted money that no record stands for. */

@@ -6,7 +6,7 @@ import type { AppendMessage } from './append-queue.ts'
 import type { AuditStore } from './audit-store.ts'
 import type { EngineChoice } from './engine.ts'
 import type { LinkStore, PasskeyStore, SessionStore, SignInStore, UserStore } from './people.ts'
-import type { QuotaStore, TierStore } from './quota-store.ts'
+import type { QuotaStore, RefusalRemote, TierStore } from './quota-store.ts'
 import type { ErrorMessage } from './remote.ts'
 import type {
   BudgetStore,
@@ -92,6 +92,7 @@ export interface StorageObjects {
   readonly budgets: BudgetStore
   readonly quotas: QuotaStore
   readonly tiers: TierStore
+  readonly refusals: RefusalRemote
   readonly ledger: LedgerRemote
   readonly prices: PriceStore
   readonly usage: UsageRemote

@@ -13,7 +13,7 @@ import type { ModelAlias, Project } from '../domain/project.ts'
 import type { QuotaGrant } from '../domain/quota.ts'
 import type { IamStore, ServiceAccountStore } from './access.ts'
 import type { AuditStore } from './audit-store.ts'
-import type { QuotaStore, TierStore } from './quota-store.ts'
+import type { QuotaStore, RefusalStore, TierStore } from './quota-store.ts'
 import type { LinkStore, PasskeyStore, SessionStore, SignInStore, UserStore } from './people.ts'
 import type { UsageStore } from './usage-store.ts'
 
@@ -35,6 +35,7 @@ export interface Storage {
   readonly budgets: BudgetStore
   readonly quotas: QuotaStore
   readonly tiers: TierStore
+  readonly refusals: RefusalStore
   readonly ledger: LedgerStore
   readonly journal: HoldJournal
   readonly prices: PriceStore

@@ -32,6 +32,7 @@ import { Projects } from './projects.ts'
 import { Quotas } from './quotas.ts'
 import { Recalls } from './recalls.ts'
 import { recover } from './recovery.ts'
+import { Refusals } from './refusals.ts'
 import type { EventMessage } from './remote.ts'
 import { answerCalls, encodeError } from './remote.ts'
 import { Rollup } from './rollup.ts'
@@ -204,6 +205,7 @@ async function serve(options: StorageThreadOptions): Promise<void> {
     budgets: new Budgets(engine, committer, options.timeZone),
     quotas: new Quotas(engine, committer),
     tiers: new Tiers(engine, committer),
+    refusals: new Refusals(engine),
     ledger: new Ledger(engine, { nodeId, lease, recalls }, options.timeZone),
     prices: new PriceOverrides(engine, committer),
     usage: usageObject(engine, rollup, log),
