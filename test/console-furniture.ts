@@ -4,6 +4,7 @@ import { KEY_BUDGETS_V1, PROJECT_BUDGETS_V1 } from '../src/contract/budgets.v1.t
 import type { BodyOf } from '../src/contract/endpoint.ts'
 import { POLLUX_V1 } from '../src/contract/pollux.v1.ts'
 import { USERS_V1 } from '../src/contract/users.v1.ts'
+import { LIMIT_SCREENS, addLimits } from './limits-furniture.ts'
 import { OWNER, PASSWORD, ageProofs, setUpOwner } from './people.ts'
 import type { Pollux } from './pollux.ts'
 
@@ -69,6 +70,7 @@ const SCREENS: readonly Screen[] = [
       await page.getByRole('dialog').waitFor()
     },
   },
+  ...LIMIT_SCREENS,
   { name: 'nowhere', path: '/settings/nowhere' },
   {
     name: 'sign-in-refused',
@@ -115,6 +117,7 @@ export interface Place extends Omit<Screen, 'path'> {
 /** Fills one Pollux, leaves the other as it is, and answers every screen of both. */
 export async function furnish(pollux: Pollux, fresh: Pollux): Promise<readonly Place[]> {
   await addKeys(pollux)
+  await addLimits(pollux)
   const { port } = new URL(pollux.origin)
   await setUpOwner({ client: pollux.client, port: Number(port) })
   const setUp = await fresh.client.call(USERS_V1.issueSetUpLink, { body: {} })

@@ -16,6 +16,10 @@ export const PATHS = {
   key: '/projects/:project/keys/:key',
   editKey: '/projects/:project/keys/:key/edit',
   projects: '/projects',
+  limits: '/limits',
+  tiers: '/limits/tiers',
+  newTier: '/limits/tiers/new',
+  tier: '/limits/tiers/:tier',
 } as const
 
 /** The door, and where to go from there. */
@@ -44,6 +48,15 @@ export function keyPath({ project, key }: KeyPlace): string {
 
 export function editKeyPath(place: KeyPlace): string {
   return `${keyPath(place)}/edit`
+}
+
+export function tierPath(tier: string): string {
+  return `${PATHS.tiers}/${encodeURIComponent(tier)}`
+}
+
+/** Make a tier, beginning with a copy of another. */
+export function newTierPath(from = ''): string {
+  return withSearch(PATHS.newTier, { from })
 }
 
 function withSearch(path: string, search: Readonly<Record<string, string>>): string {

@@ -50,6 +50,22 @@ const router = createBrowserRouter([
         path: PATHS.projects,
         lazy: async () => ({ Component: (await import('./projects/projects-screen.tsx')).ProjectsScreen }),
       },
+      {
+        path: PATHS.limits,
+        lazy: async () => ({ Component: (await import('./limits/limits-screen.tsx')).LimitsScreen }),
+      },
+      {
+        path: PATHS.tiers,
+        lazy: async () => ({ Component: (await import('./limits/tiers-screen.tsx')).TiersScreen }),
+      },
+      {
+        path: PATHS.newTier,
+        lazy: async () => ({ Component: (await import('./limits/tier-screen.tsx')).NewTierScreen }),
+      },
+      {
+        path: PATHS.tier,
+        lazy: async () => ({ Component: (await import('./limits/tier-screen.tsx')).TierScreen }),
+      },
       { path: '*', element: <Lost /> },
     ],
   },

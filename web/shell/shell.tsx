@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query'
-import { FolderClosed, KeyRound, LogOut, Moon, Sun, SunMoon } from 'lucide-react'
+import { FolderClosed, Gauge, KeyRound, LogOut, Moon, Sun, SunMoon } from 'lucide-react'
 import { Suspense, useEffect, useRef, useState } from 'react'
 import { Link, Outlet, useLocation } from 'react-router'
 import { PATHS, keysPath } from '../paths.ts'
@@ -16,6 +16,7 @@ import './shell.css'
 const ENTRIES = [
   { to: PATHS.keys, text: 'API keys', Icon: KeyRound, isHere: /\/keys(?:\/|$)/ },
   { to: PATHS.projects, text: 'Projects', Icon: FolderClosed, isHere: /^\/projects(?!.*\/keys)/ },
+  { to: PATHS.limits, text: 'Limits', Icon: Gauge, isHere: /^\/limits/ },
 ] as const
 
 /** The frame of every screen: the rail with where one can go, and where one is. */
