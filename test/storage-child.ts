@@ -37,9 +37,10 @@ async function appendForEver(storage: Storage): Promise<void> {
     for (;;) {
       count += 1
       const callId = `${order.prefix}-${count}`
-      // Two months, several minutes and models, so that blocks and rollups all take part.
+      // Two months, several minutes, models and keys, so that blocks, rollups and parts of a fold all take part.
       const startTimeMs = order.record.startTimeMs + (count % 5) * 60_000 + (count % 2) * 31 * 86_400_000
-      await storage.usage.append({ ...order.record, callId, startTimeMs, model: `model-${count % 3}` }, [])
+      const kinds = { model: `model-${count % 3}`, keyUid: `key-${count % 150}` }
+      await storage.usage.append({ ...order.record, ...kinds, callId, startTimeMs }, [])
       writeSync(file, `${callId}\n`)
     }
   }

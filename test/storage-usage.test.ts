@@ -18,6 +18,7 @@ import {
   freshFolder,
   reasonOf,
   startChild,
+  times,
   usageRecord,
 } from './storage-fixture.ts'
 
@@ -323,7 +324,7 @@ describeOnBothEngines('usage', engine => {
     const ids = new Set(records.map(record => record.callId))
     expect(ids.size).toBe(records.length)
     expect(acknowledged.filter(id => !ids.has(id))).toEqual([])
-    const query: UsageQuery = { ...everything, granularity: 'minute', groupBy: ['time', 'model'] }
+    const query: UsageQuery = { ...everything, granularity: 'minute', groupBy: ['time', 'key', 'model'] }
     expect(sorted(await storage.usage.report(query))).toEqual(sorted(recount(records, query)))
     const days: UsageQuery = { ...everything, groupBy: ['time'] }
     expect(sorted(await storage.usage.report(days))).toEqual(sorted(recount(records, days)))
@@ -341,7 +342,7 @@ describeOnBothEngines('usage', engine => {
 })
 
 describeOnPostgres('usage of several nodes', engine => {
-  test('adds up, and that of a dead node is folded by the living', async () => {
+  test('adds up, and that of a dead node is folded by the living, who do it at once', async () => {
     const { engine: choice } = await engine.place()
     const acknowledgedPath = freshFolder()
     const record = usageRecord({ usage: { ...NO_USAGE, totalTokens: 3 } })
@@ -353,11 +354,14 @@ describeOnPostgres('usage of several nodes', engine => {
     )
     await new Promise(resolve => setTimeout(resolve, 1_500))
     await Promise.all(children.map(child => child.kill()))
-    const storage = await engine.open({ engine: choice, dataDir: freshFolder() })
+    const [storage] = await Promise.all(
+      times(3, choice).map(at => engine.open({ engine: at, dataDir: freshFolder() })),
+    )
+    if (storage === undefined) throw new Error('no storage')
     await storage.usage.append({ ...record, callId: 'own' }, [])
     const records = await readAll(storage)
     expect(records.length).toBeGreaterThan(1_000)
-    const query: UsageQuery = { ...everything, granularity: 'minute', groupBy: ['time', 'model'] }
+    const query: UsageQuery = { ...everything, granularity: 'minute', groupBy: ['time', 'key', 'model'] }
     // Folding everybody's records runs every ten seconds, the first time at once.
     await expect
       .poll(async () => sorted(await storage.usage.report(query)), { timeout: 15_000 })

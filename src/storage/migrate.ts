@@ -14,6 +14,7 @@ import { people } from './migrations/0007-people.ts'
 import { iam } from './migrations/0008-iam.ts'
 import { secrets } from './migrations/0009-secrets.ts'
 import { auditChain } from './migrations/0010-audit-chain.ts'
+import { usageParts } from './migrations/0011-usage-parts.ts'
 import { refusals } from './migrations/0017-refusals.ts'
 import type { Database } from './schema.ts'
 
@@ -29,6 +30,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0008-iam': iam,
   '0009-secrets': secrets,
   '0010-audit-chain': auditChain,
+  '0011-usage-parts': usageParts,
   '0017-refusals': refusals,
 }
 

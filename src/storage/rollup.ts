@@ -1,75 +1,34 @@
 /**
- * Folds records into minute, hour and day sums. A watermark per node and block moves in the transaction that adds the
- * sums, by a conditional statement: whoever folds, and however often it crashes, each record is counted once.
+ * Folds records into minute, hour and day sums. What is folded together is summed once and written by parts of the keys,
+ * each with a watermark of its own per node and block. A watermark moves in the transaction that adds the sums of its
+ * part, by a conditional statement: whoever folds, and however often it crashes, each record is counted once. Between
+ * the parts appends come in, which on SQLite wait for every transaction.
  */
-import type { RawBuilder } from 'kysely'
+import { setImmediate } from 'node:timers/promises'
 import { sql } from 'kysely'
 import type { Engine, JsonColumn } from './engine.ts'
 import type { Db } from './schema.ts'
-import { keyTable, recordTable } from './usage-block.ts'
+import { keyTable, partOf, recordTable } from './usage-block.ts'
+import type { MinuteRow, RecordSpan } from './usage-sums.ts'
+import {
+  GROUP_COLUMNS,
+  ROLLUPS,
+  SUM_COLUMNS,
+  foldRows,
+  lastUses,
+  spansOf,
+  sumByMinute,
+} from './usage-sums.ts'
 
-/** Bounds one transaction, so that on SQLite appends do not wait long behind a fold. */
+/** Summed and held in memory together. */
 const FOLD_RECORDS_MAX = 20_000
+/** Sums by minute that one transaction writes, with up to four rows more for each of them: about 5 ms. */
+const TRANSACTION_MINUTES_MAX = 80
 
-const MINUTE_MS = 60_000
-
-/** The rollup tables and the width of their buckets. */
-export const ROLLUPS = [
-  { granularity: 'minute', table: 'usage_minute', widthMs: MINUTE_MS },
-  { granularity: 'hour', table: 'usage_hour', widthMs: 60 * MINUTE_MS },
-  { granularity: 'day', table: 'usage_day', widthMs: 24 * 60 * MINUTE_MS },
-] as const
-
-const GROUP_COLUMNS = ['project_number', 'bucket_time', 'key_uid', 'model', 'method'] as const
-
-/** The sums of a rollup row, in the order of the columns. */
-export const SUM_COLUMNS = [
-  'calls',
-  'errors',
-  'estimated',
-  'prompt_tokens',
-  'cached_tokens',
-  'tool_use_prompt_tokens',
-  'candidates_tokens',
-  'thoughts_tokens',
-  'total_tokens',
-  'request_bytes',
-  'response_bytes',
-  'cost_nanos',
-  'unpriced',
-  'overrun_nanos',
-] as const
-
-type SumColumn = (typeof SUM_COLUMNS)[number]
-
-/** Sums of money are read as text: they may pass 2^53. */
-const MONEY_COLUMNS = ['cost_nanos', 'overrun_nanos'] as const
-type MoneyColumn = (typeof MONEY_COLUMNS)[number]
-
-/** Whether the column holds sums of money. */
-export function isMoney(name: SumColumn): name is MoneyColumn {
-  return (MONEY_COLUMNS as readonly string[]).includes(name)
-}
-
-/** A row of sums as it is read. */
-export type Sums = Record<Exclude<SumColumn, MoneyColumn>, number> & Record<MoneyColumn, string>
-
-interface MinuteRow extends Sums {
-  readonly project_number: string
-  readonly bucket_time: number
-  readonly key_uid: string
-  readonly model: string
-  readonly method: string
-  readonly last_used_time: number | null
-  readonly last_start_time: number
-  readonly first_seq: number
-  readonly last_seq: number
-}
-
-interface Watermark {
-  readonly node_id: string
-  readonly block: string
-  readonly seq: number
+/** Parts that are written together, and their sums. */
+interface Portion {
+  readonly parts: number[]
+  readonly minutes: MinuteRow[]
 }
 
 const ROLLUP_COLUMNS: readonly JsonColumn[] = [
@@ -109,6 +68,7 @@ export class Rollup {
     const rows = await this.#engine.db
       .selectFrom('usage_watermark')
       .select('block')
+      .distinct()
       .where('node_id', '=', this.#nodeId)
       .execute()
     for (const { block } of rows) this.touch(block)
@@ -135,52 +95,80 @@ export class Rollup {
 
   /** Folds what every node has appended: a node that died will never do it itself. */
   async all(): Promise<void> {
-    const watermarks = await this.#engine.db
+    const blocks = await this.#engine.db
       .selectFrom('usage_watermark')
       .select(['node_id', 'block'])
+      .distinct()
       .orderBy('block')
       .orderBy('node_id')
       .execute()
-    for (const { node_id, block } of watermarks) await this.#foldAll(node_id, block)
+    for (const { node_id, block } of blocks) await this.#foldAll(node_id, block)
   }
 
+  /** Up to the record that is the last one now: more may come all the time. */
   async #foldAll(nodeId: string, block: string): Promise<void> {
     const { db } = this.#engine
+    const { rows } = await sql<{ seq: number | null }>`
+      select max(seq) as seq from ${sql.table(recordTable(block))} where node_id = ${nodeId}`.execute(db)
+    const last = rows[0]?.seq ?? 0
     for (;;) {
-      const watermark = await db
+      const watermarks = await db
         .selectFrom('usage_watermark')
-        .selectAll()
+        .select(['part', 'seq'])
         .where('node_id', '=', nodeId)
         .where('block', '=', block)
-        .executeTakeFirst()
-      if (watermark === undefined) return
-      const { rows } = await sql<{ seq: number | null }>`
-        select max(seq) as seq from ${sql.table(recordTable(block))} where node_id = ${nodeId}`.execute(db)
-      const last = rows[0]?.seq ?? 0
-      if (last <= watermark.seq) return
-      await this.#fold(watermark, Math.min(last, watermark.seq + FOLD_RECORDS_MAX))
+        .orderBy('part')
+        .execute()
+      const from = Math.min(...watermarks.map(({ seq }) => seq))
+      if (last <= from) return
+      // Parts that are further were written before a crash, or by another process: the others go where they are.
+      const ahead = watermarks.flatMap(({ seq }) => (seq > from ? [seq] : []))
+      const to = Math.min(last, from + FOLD_RECORDS_MAX, ...ahead)
+      const parts = watermarks.filter(({ seq }) => seq === from).map(({ part }) => part)
+      await this.#fold({ nodeId, block, from, to }, parts)
     }
   }
 
-  /** Folds the records after the watermark up to `seq`. They never change, so they are summed before the transaction. */
-  async #fold(watermark: Watermark, seq: number): Promise<void> {
-    const minutes = await sumByMinute(this.#engine.db, watermark, seq)
-    await this.#engine.db.transaction().execute(async trx => {
-      const { numUpdatedRows } = await trx
-        .updateTable('usage_watermark')
-        .set({ seq })
-        .where('node_id', '=', watermark.node_id)
-        .where('block', '=', watermark.block)
-        .where('seq', '=', watermark.seq)
-        .executeTakeFirst()
-      // Another process has folded them meanwhile.
-      if (numUpdatedRows === 0n) return
-      for (const { table, widthMs } of ROLLUPS) {
-        await this.#add(trx, table, JSON.stringify(foldRows(minutes, widthMs)))
-      }
-      await this.#use(trx, JSON.stringify(lastUses(minutes)))
-      await this.#span(trx, watermark, JSON.stringify(spansOf(minutes)))
-    })
+  /** Folds the records of the span into these parts. They never change, so they are summed before the transactions. */
+  async #fold(span: RecordSpan, parts: readonly number[]): Promise<void> {
+    const minutes = await sumByMinute(this.#engine.db, span)
+    for (const portion of portionsOf(minutes, parts)) {
+      await this.#engine.db.transaction().execute(trx => this.#write(trx, span, portion))
+      // Appends that have come meanwhile are next.
+      await setImmediate()
+    }
+  }
+
+  async #write(trx: Db, span: RecordSpan, portion: Portion): Promise<void> {
+    const moved = await this.#move(trx, span, portion.parts)
+    // What another process has folded meanwhile is left out.
+    const minutes =
+      moved.size === portion.parts.length
+        ? portion.minutes
+        : portion.minutes.filter(({ key_uid: keyUid }) => moved.has(partOf(keyUid)))
+    if (minutes.length === 0) return
+    for (const { table, widthMs } of ROLLUPS) {
+      await this.#add(trx, table, JSON.stringify(foldRows(minutes, widthMs)))
+    }
+    await this.#use(trx, JSON.stringify(lastUses(minutes)))
+    await this.#note(trx, span, JSON.stringify(spansOf(minutes)))
+  }
+
+  /** Moves the watermarks that stand where the span begins, and says which ones did. */
+  async #move(
+    trx: Db,
+    { nodeId, block, from, to }: RecordSpan,
+    parts: readonly number[],
+  ): Promise<ReadonlySet<number>> {
+    const { rows } = await sql<{ part: number }>`
+      update usage_watermark set seq = ${to}
+      where node_id = ${nodeId} and block = ${block} and part in (
+        select w.part from usage_watermark as w
+        where w.node_id = ${nodeId} and w.block = ${block} and w.part in (${sql.join(parts)}) and w.seq = ${from}
+        order by w.part ${this.#engine.forUpdateOf('w')}
+      )
+      returning part`.execute(trx)
+    return new Set(rows.map(({ part }) => part))
   }
 
   async #add(trx: Db, table: string, json: string): Promise<void> {
@@ -196,7 +184,7 @@ export class Rollup {
   }
 
   /** Notes where the records of each key are (usage-block.ts). */
-  async #span(trx: Db, { node_id: nodeId, block }: Watermark, json: string): Promise<void> {
+  async #note(trx: Db, { nodeId, block }: RecordSpan, json: string): Promise<void> {
     await sql`
       insert into ${sql.table(keyTable(block))} (key_uid, last_start_time, node_id, first_seq, last_seq)
       select key_uid, last_start_time, cast(${nodeId} as text), first_seq, last_seq
@@ -213,85 +201,19 @@ export class Rollup {
   }
 }
 
-/** What a sum adds up, where that is not the record's column of its name. */
-const SUMMED: Readonly<Partial<Record<SumColumn, RawBuilder<unknown>>>> = {
-  calls: sql`1`,
-  errors: sql`case when http_status >= 400 then 1 else 0 end`,
-  estimated: sql`case when outcome = 'estimated' then 1 else 0 end`,
-  unpriced: sql`case when cost_nanos is null and outcome in ('posted', 'estimated') then 1 else 0 end`,
-  overrun_nanos: sql`case when ledger <> '' and cost_nanos > posted_nanos then cost_nanos - posted_nanos else 0 end`,
-}
-
-/** `void` calls were never accepted, so they do not use a key. */
-async function sumByMinute(db: Db, watermark: Watermark, seq: number): Promise<readonly MinuteRow[]> {
-  const width = sql.lit(MINUTE_MS)
-  const summed = SUM_COLUMNS.map(name => {
-    const type = sql.raw(isMoney(name) ? 'text' : 'bigint')
-    return sql`cast(coalesce(sum(${SUMMED[name] ?? sql.ref(name)}), 0) as ${type}) as ${sql.ref(name)}`
-  })
-  const { rows } = await sql<MinuteRow>`
-    select project_number, start_time / ${width} * ${width} as bucket_time, key_uid, model, method,
-      ${sql.join(summed)},
-      max(case when outcome in ('posted', 'unmetered', 'estimated') then start_time end) as last_used_time,
-      max(start_time) as last_start_time, min(seq) as first_seq, max(seq) as last_seq
-    from ${sql.table(recordTable(watermark.block))}
-    where node_id = ${watermark.node_id} and seq > ${watermark.seq} and seq <= ${seq}
-    group by project_number, start_time / ${width}, key_uid, model, method`.execute(db)
-  return rows
-}
-
-type RollupRow = (string | number)[]
-
-/** Rows of wider buckets, sorted by their key: every node adds in the same order, so none waits for another in a ring. */
-function foldRows(minutes: readonly MinuteRow[], widthMs: number): readonly RollupRow[] {
-  const groups = new Map<string, RollupRow>()
-  for (const row of minutes) {
-    const bucketTime = Math.floor(row.bucket_time / widthMs) * widthMs
-    const group = [row.project_number, bucketTime, row.key_uid, row.model, row.method]
-    const sums = SUM_COLUMNS.map(name => row[name])
-    const key = JSON.stringify(group)
-    const found = groups.get(key)
-    if (found === undefined) {
-      groups.set(key, [...group, ...sums])
-      continue
-    }
-    for (const [place, sum] of sums.entries()) {
-      const column = GROUP_COLUMNS.length + place
-      found[column] =
-        typeof sum === 'string'
-          ? String(BigInt(found[column] ?? 0) + BigInt(sum))
-          : Number(found[column]) + sum
+/** The parts with their sums, as many together as one transaction may write; one at least. */
+function portionsOf(minutes: readonly MinuteRow[], parts: readonly number[]): readonly Portion[] {
+  const byPart = Map.groupBy(minutes, ({ key_uid: keyUid }) => partOf(keyUid))
+  const portions: Portion[] = []
+  for (const part of parts) {
+    const rows = byPart.get(part) ?? []
+    const last = portions.at(-1)
+    if (last === undefined || last.minutes.length + rows.length > TRANSACTION_MINUTES_MAX) {
+      portions.push({ parts: [part], minutes: [...rows] })
+    } else {
+      last.parts.push(part)
+      last.minutes.push(...rows)
     }
   }
-  return sortedValues(groups)
-}
-
-function lastUses(minutes: readonly MinuteRow[]): readonly RollupRow[] {
-  const uses = new Map<string, RollupRow>()
-  for (const { key_uid: keyUid, last_used_time: time } of minutes) {
-    if (time === null) continue
-    const known = uses.get(keyUid)?.[1]
-    if (known === undefined || Number(known) < time) uses.set(keyUid, [keyUid, time])
-  }
-  return sortedValues(uses)
-}
-
-/** The numbers between which each key's records are, of those that are folded together. */
-function spansOf(minutes: readonly MinuteRow[]): readonly RollupRow[] {
-  const spans = new Map<string, [key: string, lastStartTime: number, firstSeq: number, lastSeq: number]>()
-  for (const { key_uid: key, last_start_time: time, first_seq: first, last_seq: last } of minutes) {
-    const known = spans.get(key)
-    if (known === undefined) spans.set(key, [key, time, first, last])
-    else {
-      known[1] = Math.max(known[1], time)
-      known[2] = Math.min(known[2], first)
-      known[3] = Math.max(known[3], last)
-    }
-  }
-  return sortedValues(spans)
-}
-
-function sortedValues(rows: ReadonlyMap<string, RollupRow>): readonly RollupRow[] {
-  const entries = [...rows].sort(([left], [right]) => (left < right ? -1 : 1))
-  return entries.map(([, row]) => row)
+  return portions
 }

@@ -196,10 +196,11 @@ interface UsageBlockTable {
   create_time: number
 }
 
-/** How far the records of a node in a block are in the rollups. */
+/** How far the records of a node in a block are in the rollups, for one part of the keys (rollup.ts). */
 interface UsageWatermarkTable {
   node_id: string
   block: string
+  part: number
   seq: number
 }
 

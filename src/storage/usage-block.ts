@@ -24,7 +24,17 @@ export async function listBlocks(db: Db): Promise<readonly string[]> {
   return rows.map(row => row.block)
 }
 
-/** Makes the block if it is not there, and the watermark of this node in it. */
+/** The keys are folded in so many parts (rollup.ts). Never changes: each part has a watermark that counts for its keys. */
+const PARTS = 64
+
+/** The part that a key belongs to: FNV-1a over its code units, which spreads uids evenly. */
+export function partOf(keyUid: string): number {
+  let hash = 0x811c9dc5
+  for (let at = 0; at < keyUid.length; at += 1) hash = Math.imul(hash ^ keyUid.charCodeAt(at), 0x01000193)
+  return (hash >>> 0) % PARTS
+}
+
+/** Makes the block if it is not there, and the watermarks of this node in it. */
 export async function ensureBlock(engine: Engine, block: string, nodeId: string): Promise<void> {
   await engine.db.transaction().execute(async trx => {
     await engine.lockSchema(trx)
@@ -36,7 +46,7 @@ export async function ensureBlock(engine: Engine, block: string, nodeId: string)
       .execute()
     await trx
       .insertInto('usage_watermark')
-      .values({ node_id: nodeId, block, seq: 0 })
+      .values(Array.from({ length: PARTS }, (_, part) => ({ node_id: nodeId, block, part, seq: 0 })))
       .onConflict(conflict => conflict.doNothing())
       .execute()
   })

@@ -2,8 +2,8 @@
 import { sql } from 'kysely'
 import type { UsageDimension, UsageQuery, UsageRow } from '../domain/usage.ts'
 import type { Engine } from './engine.ts'
-import type { Sums } from './rollup.ts'
-import { ROLLUPS, SUM_COLUMNS, isMoney } from './rollup.ts'
+import type { Sums } from './usage-sums.ts'
+import { ROLLUPS, SUM_COLUMNS, isMoney } from './usage-sums.ts'
 
 const DIMENSION_COLUMN = {
   time: 'bucket_time',

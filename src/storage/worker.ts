@@ -57,7 +57,7 @@ import type {
 
 /**
  * Folding is for reports, which fold what is missing themselves; here it only keeps that short. It may take a twentieth of
- * the time, as usage cannot be committed meanwhile: the more keys are in use, the rarer it is.
+ * the time, as it shares disk and thread with the commits of usage: the more keys are in use, the rarer it is.
  */
 const FOLD_EVERY = { minMs: 1_000, maxMs: 30_000, timesLast: 20 }
 /** Every how many folds the records of other nodes are looked at as well: one of them may have died. */
