@@ -5,6 +5,7 @@ import type { BodyOf } from '../src/contract/endpoint.ts'
 import { POLLUX_V1 } from '../src/contract/pollux.v1.ts'
 import { USERS_V1 } from '../src/contract/users.v1.ts'
 import { LIMIT_SCREENS, addLimits } from './limits-furniture.ts'
+import { PEOPLE_SCREENS, addPeople } from './people-furniture.ts'
 import { OWNER, PASSWORD, ageProofs, setUpOwner } from './people.ts'
 import type { Pollux } from './pollux.ts'
 
@@ -71,6 +72,7 @@ const SCREENS: readonly Screen[] = [
     },
   },
   ...LIMIT_SCREENS,
+  ...PEOPLE_SCREENS,
   { name: 'nowhere', path: '/settings/nowhere' },
   {
     name: 'sign-in-refused',
@@ -120,6 +122,7 @@ export async function furnish(pollux: Pollux, fresh: Pollux): Promise<readonly P
   await addLimits(pollux)
   const { port } = new URL(pollux.origin)
   await setUpOwner({ client: pollux.client, port: Number(port) })
+  await addPeople(pollux)
   const setUp = await fresh.client.call(USERS_V1.issueSetUpLink, { body: {} })
   const invite = await pollux.client.call(USERS_V1.inviteUser, {
     body: { email: 'grete@example.com', displayName: 'Grete Hermann', role: 'roles/editor' },

@@ -20,6 +20,11 @@ export const PATHS = {
   tiers: '/limits/tiers',
   newTier: '/limits/tiers/new',
   tier: '/limits/tiers/:tier',
+  members: '/members',
+  person: '/members/people/:user',
+  serviceAccounts: '/members/service-accounts',
+  serviceAccount: '/members/service-accounts/:project/:account',
+  roles: '/members/roles',
 } as const
 
 /** The door, and where to go from there. */
@@ -57,6 +62,15 @@ export function tierPath(tier: string): string {
 /** Make a tier, beginning with a copy of another. */
 export function newTierPath(from = ''): string {
   return withSearch(PATHS.newTier, { from })
+}
+
+/** A person, by e-mail address or uid. */
+export function personPath(user: string): string {
+  return `/members/people/${encodeURIComponent(user)}`
+}
+
+export function serviceAccountPath(project: string, account: string): string {
+  return `${PATHS.serviceAccounts}/${encodeURIComponent(project)}/${encodeURIComponent(account)}`
 }
 
 function withSearch(path: string, search: Readonly<Record<string, string>>): string {

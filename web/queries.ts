@@ -129,7 +129,8 @@ interface Page<Item> {
   readonly nextPageToken: string | undefined
 }
 
-async function allPages<Item>(
+/** Every page of a list. */
+export async function allPages<Item>(
   read: (pageToken: string | undefined) => Promise<Page<Item>>,
 ): Promise<readonly Item[]> {
   const items: Item[] = []

@@ -66,6 +66,26 @@ const router = createBrowserRouter([
         path: PATHS.tier,
         lazy: async () => ({ Component: (await import('./limits/tier-screen.tsx')).TierScreen }),
       },
+      {
+        path: PATHS.members,
+        lazy: async () => ({ Component: (await import('./members/people-screen.tsx')).PeopleScreen }),
+      },
+      {
+        path: PATHS.person,
+        lazy: async () => ({ Component: (await import('./members/person-screen.tsx')).PersonScreen }),
+      },
+      {
+        path: PATHS.serviceAccounts,
+        lazy: async () => ({ Component: (await import('./members/accounts-screen.tsx')).AccountsScreen }),
+      },
+      {
+        path: PATHS.serviceAccount,
+        lazy: async () => ({ Component: (await import('./members/account-screen.tsx')).AccountScreen }),
+      },
+      {
+        path: PATHS.roles,
+        lazy: async () => ({ Component: (await import('./members/roles-screen.tsx')).RolesScreen }),
+      },
       { path: '*', element: <Lost /> },
     ],
   },

@@ -9,6 +9,7 @@ import { Button, ButtonLink } from '../ui/button.tsx'
 import { CodeTabs } from '../ui/code-tabs.tsx'
 import { CopyTextButton } from '../ui/copy-button.tsx'
 import { Dialog } from '../ui/dialog.tsx'
+import { download } from '../ui/download.ts'
 import { Notice } from '../ui/notice.tsx'
 import { Page } from '../ui/page.tsx'
 import { type KeyDraft, linesOf } from './draft.ts'
@@ -47,7 +48,7 @@ export function NewKey({ place, keyString, draft }: NewKeyProps) {
           </p>
         </Notice>
         <section className="panel" aria-label="The key">
-          <code className="once__key" data-testid="key-string">
+          <code className="secret__text" data-testid="key-string">
             {keyString}
           </code>
           <div className="actions">
@@ -99,13 +100,4 @@ function LeaveQuestion({ isAsked }: { readonly isAsked: boolean }) {
       </div>
     </Dialog>
   )
-}
-
-function download(name: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type: 'text/plain' }))
-  const link = document.createElement('a')
-  link.href = url
-  link.download = name
-  link.click()
-  URL.revokeObjectURL(url)
 }

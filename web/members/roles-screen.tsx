@@ -1,0 +1,49 @@
+import { ROLES, allRoles, isProjectRole, permissionsOf } from '../../src/domain/permission.ts'
+import { MembersFrame } from './frame.tsx'
+
+/** Every role in plain words. */
+export function RolesScreen() {
+  return (
+    <MembersFrame
+      title="Roles"
+      about="What each role lets its members do. The names are Google's where Google has one; nobody can give what they do not hold."
+    >
+      <div className="sheet table__scroll" role="region" aria-label="Roles" tabIndex={0}>
+        <table className="table">
+          <thead>
+            <tr>
+              <th scope="col">Role</th>
+              <th scope="col">What for</th>
+              <th scope="col">Given at</th>
+            </tr>
+          </thead>
+          <tbody>
+            {allRoles().map(role => (
+              <tr key={role}>
+                <th scope="row">
+                  {ROLES[role].title}
+                  <br />
+                  <code className="quiet">{role}</code>
+                </th>
+                <td>
+                  {ROLES[role].description}
+                  <details>
+                    <summary className="small quiet">{permissionsOf(role).size} permissions</summary>
+                    <ul className="permissions">
+                      {[...permissionsOf(role)].map(permission => (
+                        <li key={permission}>
+                          <code>{permission}</code>
+                        </li>
+                      ))}
+                    </ul>
+                  </details>
+                </td>
+                <td className="nowrap">{isProjectRole(role) ? 'organization or project' : 'organization'}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </MembersFrame>
+  )
+}
