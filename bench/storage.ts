@@ -42,6 +42,7 @@ function sample(number: number): UsageRecord {
     requestBytes: 1_460,
     responseBytes: 5_210,
     costNanos: 1_023_500,
+    priceBasisPoints: 10_000,
     postedNanos: 0,
     heldNanos: 0,
     ledger: [],

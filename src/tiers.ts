@@ -1,5 +1,6 @@
 /** The shipped tiers: `tiers/tiers.json`, with Google's published and reported limits and their date. */
 import { readFileSync } from 'node:fs'
+import { LIST_PRICE_BASIS_POINTS } from './domain/cost.ts'
 import type { QuotaLimit, QuotaMetric, Tier } from './domain/quota.ts'
 
 const TIERS = new URL('../tiers/tiers.json', import.meta.url)
@@ -43,6 +44,9 @@ export function loadTiers(): ReadonlyMap<string, Tier> {
           allowedModels: null,
           allowedMethods: null,
           allowedTools: null,
+          // Google's caps are of a billing account with all its projects, not of one project.
+          spendCapNanos: null,
+          priceBasisPoints: LIST_PRICE_BASIS_POINTS,
           source: `as of ${asOf}: ${rulesSource}`,
         },
       ]

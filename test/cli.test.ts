@@ -52,6 +52,7 @@ async function use(projectId: string, keyId: string, record: Partial<UsageRecord
     requestBytes: 10,
     responseBytes: 20,
     costNanos: 2_500_000,
+    priceBasisPoints: 10_000,
     postedNanos: 0,
     heldNanos: 0,
     ledger: [],

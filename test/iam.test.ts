@@ -62,6 +62,15 @@ describe('a policy', () => {
     ])
   })
 
+  it('over a project gives it no other tier: that is for who may change tiers', async () => {
+    const move = (tier: string) =>
+      owner.request('PATCH', '/pollux/v1/projects/iam-project?updateMask=tier', { tier })
+    expect(reasonOf(await move('tier-1'))).toEqual(DENIED)
+    await management.request('PATCH', '/pollux/v1/projects/iam-project', { body: '{"tier":"free"}' })
+    expect((await move('free')).status).toBe(200)
+    expect(reasonOf(await move(''))).toEqual(DENIED)
+  })
+
   it('is the empty one where none was set', async () => {
     expect(await policyOf('/v3/projects/other-project')).toEqual({ version: 1, etag: 'ACAB' })
   })

@@ -52,6 +52,7 @@ async function use(keyUid: string, startTimeMs = Date.now()): Promise<void> {
     requestBytes: 10,
     responseBytes: 20,
     costNanos: null,
+    priceBasisPoints: 10_000,
     postedNanos: 0,
     heldNanos: 0,
     ledger: [],

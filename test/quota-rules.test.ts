@@ -19,6 +19,8 @@ const tierOf = (limits: readonly QuotaLimit[]): Tier => ({
   allowedModels: null,
   allowedMethods: null,
   allowedTools: null,
+  spendCapNanos: null,
+  priceBasisPoints: 10_000,
   source: '',
 })
 

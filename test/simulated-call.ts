@@ -46,6 +46,7 @@ export function openHold({ id, startedMs }: PlayedCall, money: HeldMoney, epochM
     method: 'GenerateContent',
     model: 'gemini-2.5-flash',
     heldNanos: money.nanos,
+    priceBasisPoints: 10_000,
     ledger: money.rows.map(row => row.rowId),
     allotmentIds: money.rows.map(row => row.allotmentId ?? ''),
   }

@@ -44,6 +44,7 @@ export async function spend(storage: Storage, spending: Spending): Promise<strin
     requestBytes: 10,
     responseBytes: 20,
     costNanos,
+    priceBasisPoints: 10_000,
     postedNanos,
     heldNanos: postedNanos,
     ledger: standings.map(({ rowId }) => rowId),

@@ -68,8 +68,10 @@ async function admit(storage: Storage, callId: string): Promise<readonly [UsageR
 }
 
 function holdOf(record: UsageRecord, allotmentIds: readonly string[]): OpenHold {
-  const { callId, startTimeMs, projectNumber, keyUid, method, model, heldNanos, ledger } = record
-  return { callId, startTimeMs, projectNumber, keyUid, method, model, heldNanos, ledger, allotmentIds }
+  const { callId, startTimeMs, projectNumber, keyUid, method, model, ledger } = record
+  const { heldNanos, priceBasisPoints } = record
+  const call = { callId, startTimeMs, projectNumber, keyUid, method, model }
+  return { ...call, heldNanos, priceBasisPoints, ledger, allotmentIds }
 }
 
 async function spendForEver(storage: Storage): Promise<void> {

@@ -173,6 +173,7 @@ export function usageRecord(part: Partial<UsageRecord> = {}): UsageRecord {
     requestBytes: 10,
     responseBytes: 20,
     costNanos: 0,
+    priceBasisPoints: 10_000,
     postedNanos: 0,
     heldNanos: 0,
     ledger: [],
@@ -198,8 +199,10 @@ export function budgetDraft(part: Partial<BudgetDraft> = {}): BudgetDraft {
 
 /** A hold like the one that the record of the same call would have had. */
 export function holdOf(record: UsageRecord, allotmentIds: readonly string[]): OpenHold {
-  const { callId, startTimeMs, projectNumber, keyUid, method, model, heldNanos, ledger } = record
-  return { callId, startTimeMs, projectNumber, keyUid, method, model, heldNanos, ledger, allotmentIds }
+  const { callId, startTimeMs, projectNumber, keyUid, method, model, ledger } = record
+  const { heldNanos, priceBasisPoints } = record
+  const call = { callId, startTimeMs, projectNumber, keyUid, method, model }
+  return { ...call, heldNanos, priceBasisPoints, ledger, allotmentIds }
 }
 
 /** As many of a value as told. */

@@ -24,6 +24,7 @@ function record(callId: string): UsageRecord {
     requestBytes: 0,
     responseBytes: 0,
     costNanos: 0,
+    priceBasisPoints: 10_000,
     postedNanos: 0,
     heldNanos: 0,
     ledger: [],

@@ -13,6 +13,8 @@ const DRAFT: TierDraft = {
   allowedModels: ['gemini-3*'],
   allowedMethods: null,
   allowedTools: [],
+  spendCapNanos: null,
+  priceBasisPoints: 12_500,
 }
 const limit = (value: number, model: string | null = null): QuotaLimit => ({
   metric: 'requestsPerDay',

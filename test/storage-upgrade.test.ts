@@ -9,7 +9,14 @@ import { NULLABLE_RECORD_COLUMNS, RECORD_COLUMNS } from '../src/storage/record-r
 import type { Place } from './storage-fixture.ts'
 import { auditEntry, behind, budgetDraft, describeOnBothEngines, usageRecord } from './storage-fixture.ts'
 
-const NEW_COLUMNS = new Set(['cost_nanos', 'posted_nanos', 'held_nanos', 'ledger', 'clamped_output_tokens'])
+const NEW_COLUMNS = new Set([
+  'cost_nanos',
+  'posted_nanos',
+  'held_nanos',
+  'ledger',
+  'clamped_output_tokens',
+  'price_basis_points',
+])
 const OLD_COLUMNS = RECORD_COLUMNS.filter(({ name }) => !NEW_COLUMNS.has(name))
 
 /** What version 0001 had: a key, a month of records, and one record in it that is in no rollup yet. */
@@ -77,7 +84,13 @@ describeOnBothEngines('a database from before money', engine => {
     const old = (
       await storage.usage.recent({ projectNumber: '415104041262', limit: 1, keyUid: 'key_uid' })
     )[0]
-    expect(old).toMatchObject({ costNanos: null, postedNanos: 0, heldNanos: 0, ledger: [] })
+    expect(old).toMatchObject({
+      costNanos: null,
+      priceBasisPoints: 10_000,
+      postedNanos: 0,
+      heldNanos: 0,
+      ledger: [],
+    })
     const made = await storage.budgets.create(budgetDraft(), auditEntry())
     expect(made.balance.postedNanos).toBe(5)
     expect(await storage.ledger.verify()).toMatchObject({ drifts: [], recordsChecked: 0 })

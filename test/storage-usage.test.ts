@@ -136,6 +136,7 @@ const anyRecord: fc.Arbitrary<UsageRecord> = fc.record({
   requestBytes: count,
   responseBytes: count,
   costNanos: fc.option(fc.integer({ min: 0, max: 2 ** 45 })),
+  priceBasisPoints: fc.constantFrom(1, 10_000, 12_500),
   postedNanos: fc.integer({ min: 0, max: 2 ** 45 }),
   heldNanos: count,
   ledger: fc.constant([]),

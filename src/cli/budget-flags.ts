@@ -92,8 +92,13 @@ export function addBudgetFlags(command: Command): void {
 export function collectionOf(flags: PlaceFlags): Collection {
   const scope = scopeOf(flags)
   if (scope === 'organization') return { table: ORGANIZATION_BUDGETS_V1, parent: { organization: '1' } }
-  if (scope === 'project') return { table: PROJECT_BUDGETS_V1, parent: { project: projectOf(flags) } }
+  if (scope !== 'key') return { table: PROJECT_BUDGETS_V1, parent: { project: projectOf(flags) } }
   return { table: KEY_BUDGETS_V1, parent: keyArgument(flags.key ?? '', flags) }
+}
+
+/** A budget's id is its period, but for the cap of a tier. */
+export function budgetIdOf({ scope, period }: NameFlags): string {
+  return scope === 'tier' ? 'tier' : period
 }
 
 function scopeOf({ scope, project, key }: PlaceFlags): BudgetScope {
@@ -108,8 +113,8 @@ function scopeOf({ scope, project, key }: PlaceFlags): BudgetScope {
   if (scope === 'organization' && meant !== undefined) {
     throw usageError(`--scope organization and --${meant} contradict each other.`, 'Leave one of them out.')
   }
-  if (scope === 'project' && key !== undefined) {
-    throw usageError('--scope project and --key contradict each other.', 'Leave one of them out.')
+  if ((scope === 'project' || scope === 'tier') && key !== undefined) {
+    throw usageError(`--scope ${scope} and --key contradict each other.`, 'Leave one of them out.')
   }
   return scope ?? meant ?? 'organization'
 }

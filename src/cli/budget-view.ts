@@ -62,8 +62,9 @@ export function budgetDetails(viewer: Viewer, budget: BudgetJson): string {
   ])
 }
 
-/** `organization`, `web-shop` or `web-shop/first-key` */
-export function ownerOf({ scope, project, key }: BudgetJson): string {
+/** `organization`, `web-shop`, `web-shop (tier-1)` or `web-shop/first-key` */
+export function ownerOf({ scope, project, key, tier }: BudgetJson): string {
   if (project === undefined) return scope
+  if (scope === 'tier') return `${project} (${tier?.replace(/^tiers\//, '') ?? 'tier'})`
   return key === undefined ? project : `${project}/${key}`
 }

@@ -8,6 +8,7 @@ import {
   type NameFlags,
   addBudgetFlags,
   addNameFlags,
+  budgetIdOf,
   budgetPatch,
   collectionOf,
 } from './budget-flags.ts'
@@ -56,7 +57,7 @@ const SET: CommandRow<NameFlags & BudgetFlags & EtagFlag> = {
     const { table, parent } = collectionOf(flags)
     const { updateMask, body } = budgetPatch(flags)
     const budget = await server().client.call(table.updateBudget, {
-      params: { ...parent, budget: flags.period },
+      params: { ...parent, budget: budgetIdOf(flags) },
       query: { updateMask, allowMissing: true },
       body: flags.etag === undefined ? body : { ...body, etag: flags.etag },
     })
@@ -103,7 +104,7 @@ const ACKNOWLEDGE: CommandRow<NameFlags & EtagFlag> = {
     const { flags, server } = invocation
     const { table, parent } = collectionOf(flags)
     const budget = await server().client.call(table.acknowledgeBudget, {
-      params: { ...parent, budget: flags.period },
+      params: { ...parent, budget: budgetIdOf(flags) },
       body: flags.etag === undefined ? {} : { etag: flags.etag },
     })
     printBudget(invocation, budget)
@@ -122,7 +123,7 @@ const DELETE: CommandRow<NameFlags & EtagFlag & YesFlag> = {
   async run(invocation) {
     const { flags, server } = invocation
     const { table, parent } = collectionOf(flags)
-    const params = { ...parent, budget: flags.period }
+    const params = { ...parent, budget: budgetIdOf(flags) }
     await confirm(invocation, 'pollux budgets delete', async () => {
       const budget = await server().client.call(table.getBudget, { params })
       const question = `Remove the ${named(budget)}, which caps at ${shownUsd(budget.cap)}? [y/N]`

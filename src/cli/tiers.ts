@@ -14,6 +14,7 @@ import {
   printJson,
   printTable,
 } from './command.ts'
+import { nanosOfUsd, shownUsd } from './dollars.ts'
 import { usageError } from './errors.ts'
 import { listOrNone, toolsOrNone } from './flags.ts'
 import { modelWords, quotaValue, shownValue } from './quotas.ts'
@@ -37,6 +38,9 @@ interface TierFlags extends EtagFlag {
   readonly clearAllowedMethods?: boolean
   readonly allowedTools?: readonly AllowedTool[]
   readonly clearAllowedTools?: boolean
+  readonly spendCap?: string
+  readonly clearSpendCap?: boolean
+  readonly priceFactor?: string
 }
 
 export function addTierCommands(program: Command, session: Session): void {
@@ -85,6 +89,7 @@ const SET: CommandRow<TierFlags> = {
   summary: 'make a tier, or change the fields that flags are given for',
   examples: [
     "pollux tiers set interns --limit 'requestsPerMinute:*=10' --limit concurrentCalls=2 --allowed-models 'gemini-3.8-flash*'",
+    'pollux tiers set interns --spend-cap 20.00 --price-factor 1.15',
     'pollux projects update default-project --tier interns',
   ],
   addFlags(command) {
@@ -102,6 +107,12 @@ const SET: CommandRow<TierFlags> = {
       .addOption(new Option('--clear-allowed-methods', 'every method').conflicts('allowedMethods'))
       .option('--allowed-tools <list>', 'tools and outputs; none', toolsOrNone)
       .addOption(new Option('--clear-allowed-tools', 'every tool').conflicts('allowedTools'))
+      .option('--spend-cap <dollars>', 'what each of its projects may spend in a month', nanosOfUsd)
+      .addOption(new Option('--clear-spend-cap', 'no cap of the tier').conflicts('spendCap'))
+      .option(
+        '--price-factor <factor>',
+        'its projects are charged the price times this, e.g. 1.15; 1 for the price',
+      )
     addEtagFlag(command, 'tier')
   },
   async run(invocation) {
@@ -117,6 +128,9 @@ const SET: CommandRow<TierFlags> = {
       ...(flags.clearAllowedMethods ? { allowedMethods: null } : {}),
       ...(allowedTools === undefined ? {} : { allowedTools: [...allowedTools] }),
       ...(flags.clearAllowedTools ? { allowedTools: null } : {}),
+      ...(flags.spendCap === undefined ? {} : { spendCap: flags.spendCap }),
+      ...(flags.clearSpendCap ? { spendCap: null } : {}),
+      ...(flags.priceFactor === undefined ? {} : { priceFactor: flags.priceFactor }),
     }
     const updateMask = Object.keys(fields).join(',')
     if (updateMask === '')
@@ -184,6 +198,8 @@ function printTier(invocation: Invocation<unknown>, tier: TierJson): void {
       ['Models', list(tier.allowedModels)],
       ['Methods', list(tier.allowedMethods)],
       ['Tools', list(tier.allowedTools)],
+      ['Spend cap', tier.spendCap ? `${shownUsd(tier.spendCap)} a month for each project` : 'none'],
+      ['Price factor', tier.priceFactor ?? '1'],
       ['Etag', tier.etag ?? ''],
     ]),
   )

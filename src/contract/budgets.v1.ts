@@ -17,9 +17,13 @@ const Budget = z
     scope: outputOnly(z.enum(BUDGET_SCOPES)),
     project: outputOnly(z.string()).optional(),
     key: outputOnly(z.string()).optional(),
-    period: z
-      .enum(BUDGET_PERIODS)
-      .meta({ description: 'Days and months of the organization. Fixed: it is the id.' }),
+    tier: outputOnly(
+      z.string().meta({ description: 'Of scope tier: the tier whose spend cap it is. Change it there.' }),
+    ).optional(),
+    period: z.enum(BUDGET_PERIODS).meta({
+      description:
+        'Days and months of the organization. Fixed: it is the id, but for the cap of a tier, whose id is `tier`.',
+    }),
     cap: nanos('What may be spent in one period. Below what is posted it stops all spending.'),
     policy: z
       .enum(BUDGET_POLICIES)

@@ -170,6 +170,14 @@ const Tier = z
       .array(z.enum(ALLOWED_TOOLS))
       .nullish()
       .meta({ description: 'null: every tool; []: none.' }),
+    spendCap: z.string().nullish().meta({
+      description:
+        'What each project of the tier may spend in a month, nano-dollars, decimal. It is a budget of the project, of scope tier. null: no cap.',
+    }),
+    priceFactor: z.string().nullish().meta({
+      description:
+        'What its projects are charged is the price times this, rounded up to a nano-dollar: a decimal, 0.0001 to 100. null: 1.',
+    }),
     isShipped: outputOnly(z.boolean()),
     source: outputOnly(z.string()).optional(),
     etag: z.string().optional(),
@@ -210,6 +218,7 @@ export const TIERS_V1 = {
     method: 'PATCH',
     path: TIER,
     permission: 'pollux.tiers.update',
+    stepUp: true,
     query: z.object({
       updateMask: UpdateMask,
       allowMissing: z.boolean().optional().meta({ description: 'Make the tier if there is none.' }),

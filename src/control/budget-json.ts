@@ -15,6 +15,7 @@ export function budgetJson(status: BudgetStatus, place: BudgetPlace): BudgetJson
     name: budgetName(place, status.period),
     scope: status.scope,
     ...(place.projectId === null ? {} : { project: place.projectId }),
+    ...(status.scope !== 'tier' || place.tier === null ? {} : { tier: `tiers/${place.tier}` }),
     ...(place.keyId === null ? {} : { key: place.keyId }),
     period: status.period,
     cap: String(status.capNanos),

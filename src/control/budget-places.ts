@@ -15,6 +15,8 @@ export interface BudgetPlace {
   readonly projectId: string | null
   readonly lineage: string | null
   readonly keyId: string | null
+  /** The id of the project's tier. */
+  readonly tier: string | null
 }
 
 const ORGANIZATION_PLACE: BudgetPlace = {
@@ -23,6 +25,7 @@ const ORGANIZATION_PLACE: BudgetPlace = {
   projectId: null,
   lineage: null,
   keyId: null,
+  tier: null,
 }
 
 const KEYS_PER_PAGE = 300
@@ -44,9 +47,17 @@ export async function requirePlace(
   return keyPlace(await requireKey(storage, { project, key }, call))
 }
 
-/** `projects/415104041262/keys/web/budgets/total` */
+/** `projects/415104041262/keys/web/budgets/total`; `projects/415104041262/budgets/tier` for the cap of its tier. */
 export function budgetName(place: BudgetPlace, period: string): string {
-  return `${parentName(place)}/budgets/${period}`
+  return `${parentName(place)}/budgets/${place.scope === 'tier' ? TIER_BUDGET_ID : period}`
+}
+
+/** The id of the budget that a project has of its tier. */
+export const TIER_BUDGET_ID = 'tier'
+
+/** Where the cap of the tier hangs of the project at `place`. */
+export function tierPlace(place: BudgetPlace): BudgetPlace {
+  return { ...place, scope: 'tier' }
 }
 
 /** `organizations/1`, `projects/415104041262` or `projects/415104041262/keys/web` */
@@ -67,7 +78,8 @@ export function budgetsAt({ scope, projectNumber, lineage }: BudgetPlace): Budge
 /** The place above, in which a call's path goes on (MONEY.md rule 2); null above the organization. */
 export function placeAbove(place: BudgetPlace): BudgetPlace | null {
   if (place.scope === 'organization') return null
-  if (place.scope === 'project') return ORGANIZATION_PLACE
+  if (place.scope === 'project') return tierPlace(place)
+  if (place.scope === 'tier') return ORGANIZATION_PLACE
   return { ...place, scope: 'project', lineage: null, keyId: null }
 }
 
@@ -84,19 +96,20 @@ export function placeFinder(
     if (projectNumber === null) return ORGANIZATION_PLACE
     const project = await once(projects, projectNumber, () => storage.projects.find(projectNumber))
     const projectId = project?.projectId ?? projectNumber
-    if (lineage === null) return { scope, projectNumber, projectId, lineage, keyId: null }
+    const tier = project?.tier ?? null
+    if (lineage === null) return { scope, projectNumber, projectId, lineage, keyId: null, tier }
     const ids = await once(keyIds, projectNumber, () => keyIdsByLineage(storage, projectNumber))
-    return { scope, projectNumber, projectId, lineage, keyId: ids.get(lineage) ?? lineage }
+    return { scope, projectNumber, projectId, lineage, keyId: ids.get(lineage) ?? lineage, tier }
   }
 }
 
-function projectPlace({ number: projectNumber, projectId }: Project): BudgetPlace {
-  return { scope: 'project', projectNumber, projectId, lineage: null, keyId: null }
+function projectPlace({ number: projectNumber, projectId, tier }: Project): BudgetPlace {
+  return { scope: 'project', projectNumber, projectId, lineage: null, keyId: null, tier }
 }
 
 function keyPlace({ key, project }: { readonly key: Key; readonly project: Project }): BudgetPlace {
-  const { number: projectNumber, projectId } = project
-  return { scope: 'key', projectNumber, projectId, lineage: key.lineage, keyId: key.keyId }
+  const { number: projectNumber, projectId, tier } = project
+  return { scope: 'key', projectNumber, projectId, lineage: key.lineage, keyId: key.keyId, tier }
 }
 
 async function keyIdsByLineage(

@@ -15,7 +15,15 @@ import type { BudgetDraft, BudgetPatch, Storage, Target } from '../storage/stora
 import { auditEntry, budgetAuditState } from './audit.ts'
 import { permit } from './authorize.ts'
 import { type BudgetJson, budgetJson, inOrder } from './budget-json.ts'
-import { type BudgetPlace, budgetName, budgetsAt, parentName, requirePlace } from './budget-places.ts'
+import {
+  type BudgetPlace,
+  TIER_BUDGET_ID,
+  budgetName,
+  budgetsAt,
+  parentName,
+  requirePlace,
+  tierPlace,
+} from './budget-places.ts'
 import type { AnyCall, ManagementCall } from './call.ts'
 import { emptyToNull, presentFields } from './parse.ts'
 
@@ -35,8 +43,11 @@ export function budgetHandlers(storage: Storage) {
   return {
     async listBudgets(call: BudgetCall<'listBudgets'>) {
       const place = await requirePlace(storage, call.params, call)
-      const found = await storage.budgets.list(budgetsAt(place))
-      return { budgets: found.map(status => budgetJson(status, place)).sort(inOrder) }
+      const places = place.scope === 'project' ? [place, tierPlace(place)] : [place]
+      const found = places.map(async place =>
+        (await storage.budgets.list(budgetsAt(place))).map(status => budgetJson(status, place)),
+      )
+      return { budgets: (await Promise.all(found)).flat().sort(inOrder) }
     },
     async getBudget(call: BudgetCall<'getBudget'>) {
       const { place, status } = await requireBudget(storage, call)
@@ -50,6 +61,7 @@ export function budgetHandlers(storage: Storage) {
     updateBudget: (call: BudgetCall<'updateBudget'>) => updateBudget(storage, call),
     async deleteBudget(call: BudgetCall<'deleteBudget'>) {
       const { place, status } = await requireBudget(storage, call)
+      refuseOfTier(place)
       const audit = budgetAudit(call, { name: budgetName(place, status.period), before: status, after: null })
       await storage.budgets.delete(targetOf(status, call.query.etag), audit)
       return {}
@@ -72,8 +84,8 @@ interface Named {
 async function updateBudget(storage: Storage, call: BudgetCall<'updateBudget'>): Promise<BudgetJson> {
   const { query, body } = call
   const fields = parseMask(query.updateMask, MUTABLE, presentFields(body))
-  const place = await requirePlace(storage, call.params, call)
-  const period = parseBudgetPeriod(call.params['budget'] ?? '')
+  const { place, period } = namedBy(await requirePlace(storage, call.params, call), call.params)
+  refuseOfTier(place)
   if (period === null && query.allowMissing === true) throw invalidField('name', PERIODS_TEXT)
   if (period === null) throw budgetMissing(place, call.params['budget'] ?? '')
   periodOf(period, body)
@@ -125,12 +137,30 @@ async function requireBudget(
   storage: Storage,
   call: AnyCall,
 ): Promise<{ readonly place: BudgetPlace; readonly status: BudgetStatus }> {
-  const place = await requirePlace(storage, call.params, call)
-  const id = call.params['budget'] ?? ''
-  const period = parseBudgetPeriod(id)
+  const { place, period } = namedBy(await requirePlace(storage, call.params, call), call.params)
   const status = period === null ? null : await findBudget(storage, { place, period })
-  if (status === null) throw budgetMissing(place, id)
+  if (status === null) throw budgetMissing(place, call.params['budget'] ?? '')
   return { place, status }
+}
+
+/** What the id of a path names there; period null: nothing. */
+function namedBy(
+  place: BudgetPlace,
+  { budget = '' }: Readonly<Record<string, string>>,
+): { readonly place: BudgetPlace; readonly period: BudgetPeriod | null } {
+  if (budget === TIER_BUDGET_ID && place.scope === 'project')
+    return { place: tierPlace(place), period: 'month' }
+  return { place, period: parseBudgetPeriod(budget) }
+}
+
+/** The cap of a tier follows the tier, which would change it back. */
+function refuseOfTier({ scope, tier }: BudgetPlace): void {
+  if (scope !== 'tier') return
+  throw new ApiError(
+    'STATE_CONFLICT',
+    `This is the spend cap of the project's tier. Change tiers/${tier ?? ''}, or give the project another tier; a budget ` +
+      'of its own binds beside it.',
+  )
 }
 
 async function findBudget(storage: Storage, { place, period }: Named): Promise<BudgetStatus | null> {

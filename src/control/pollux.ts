@@ -1,8 +1,10 @@
 import { openApiDocument } from '../contract/openapi.ts'
 import type { POLLUX_V1 } from '../contract/pollux.v1.ts'
+import { TIERS_V1 } from '../contract/quotas.v1.ts'
 import { ENDPOINTS } from '../contract/table.ts'
-import { projectsOf } from './authorize.ts'
+import { permit, projectsOf } from './authorize.ts'
 import type { Handlers } from './call.ts'
+import { emptyToNull } from './parse.ts'
 import { testKey } from './key-test.ts'
 import {
   type KeysContext,
@@ -141,6 +143,7 @@ function projectHandlers(context: PolluxContext): Pick<Handlers<typeof POLLUX_V1
   return {
     async createProject(call) {
       await assertTier(context, call.body.tier)
+      if (emptyToNull(call.body.tier) !== null) permit(call.principal, TIERS_V1.updateTier, null)
       return projectJson(await createProject(storage, call, { body: call.body, operation: null }))
     },
     async listProjects(call) {

@@ -2,6 +2,7 @@
 import type { BodyOf } from '../contract/endpoint.ts'
 import type { POLLUX_V1 } from '../contract/pollux.v1.ts'
 import type { PROJECTS_V3 } from '../contract/projects.v3.ts'
+import { TIERS_V1 } from '../contract/quotas.v1.ts'
 import { ApiError, invalidField } from '../domain/error.ts'
 import { parseMask } from '../domain/field-mask.ts'
 import { parseModelAliases } from '../domain/model-alias.ts'
@@ -17,7 +18,7 @@ import { compileProjectQuery } from '../domain/project-query.ts'
 import { shownName } from '../domain/redaction.ts'
 import type { OperationDraft, Page, PageRequest, ProjectPatch, Storage } from '../storage/storage.ts'
 import { auditEntry, projectAuditState } from './audit.ts'
-import { projectsOf } from './authorize.ts'
+import { permit, projectsOf } from './authorize.ts'
 import type { AnyCall, CallFacts, Handlers, ManagementCall } from './call.ts'
 import { nextPageToken, pageRequest, requireProject } from './lookup.ts'
 import { projectOperation, projectOperationJson, readOperation } from './operations.ts'
@@ -88,6 +89,9 @@ export async function updateProject(
   const fields = parseMask(request.updateMask, request.mutable, presentFields(body))
   const patch = readFields(body, fields)
   const project = await requireProject(storage, request.project, call)
+  // A tier caps and prices what the project may not decide itself.
+  if (patch.tier !== undefined && patch.tier !== project.tier)
+    permit(call.principal, TIERS_V1.updateTier, null)
   const audit = projectAudit(call, project, { ...project, ...patch })
   const target = { id: project.number, etag: emptyToNull(body.etag) }
   return await storage.projects.update(target, patch, audit, request.operation)

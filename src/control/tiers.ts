@@ -1,6 +1,7 @@
 /** Tiers: the shipped ones, and the operator's, which replace those of the same id. */
 import type { BodyOf, ResponseOf } from '../contract/endpoint.ts'
 import type { TIERS_V1 } from '../contract/quotas.v1.ts'
+import { LIST_PRICE_BASIS_POINTS } from '../domain/cost.ts'
 import { ApiError, invalidField } from '../domain/error.ts'
 import { parseMask } from '../domain/field-mask.ts'
 import { parseModelPattern } from '../domain/model.ts'
@@ -9,7 +10,10 @@ import {
   assertQuotaIdSuffix,
   assertTierDisplayName,
   assertTierId,
+  formatPriceFactor,
+  parsePriceFactor,
   parseQuotaLimits,
+  parseSpendCap,
   parseTools,
 } from '../domain/quota-fields.ts'
 import { shownName } from '../domain/redaction.ts'
@@ -34,6 +38,8 @@ const MUTABLE = [
   'allowedModels',
   'allowedMethods',
   'allowedTools',
+  'spendCap',
+  'priceFactor',
 ] as const
 
 const EMPTY: TierDraft = {
@@ -43,6 +49,8 @@ const EMPTY: TierDraft = {
   allowedModels: null,
   allowedMethods: null,
   allowedTools: null,
+  spendCapNanos: null,
+  priceBasisPoints: LIST_PRICE_BASIS_POINTS,
 }
 
 export function tierHandlers(storage: Storage, shipped: ShippedTiers): Handlers<typeof TIERS_V1> {
@@ -108,7 +116,9 @@ async function allTiers(storage: Storage, shipped: ShippedTiers): Promise<readon
 function draftOf(tier: AnyTier | null): TierDraft {
   if (tier === null) return EMPTY
   const { displayName, quotaIdSuffix, limits, allowedModels, allowedMethods, allowedTools } = tier
-  return { displayName, quotaIdSuffix, limits, allowedModels, allowedMethods, allowedTools }
+  const { spendCapNanos, priceBasisPoints } = tier
+  const allowed = { allowedModels, allowedMethods, allowedTools }
+  return { displayName, quotaIdSuffix, limits, ...allowed, spendCapNanos, priceBasisPoints }
 }
 
 /** A limit as the wire has it. */
@@ -118,6 +128,7 @@ export function limitJson({ metric, model, value }: QuotaLimit) {
 
 function tierJson(tier: AnyTier): TierJson {
   const { id, limits, allowedModels, allowedMethods, allowedTools, source, ...names } = tier
+  const { spendCapNanos, priceBasisPoints } = tier
   return {
     name: `tiers/${id}`,
     displayName: names.displayName,
@@ -126,6 +137,10 @@ function tierJson(tier: AnyTier): TierJson {
     ...(allowedModels === null ? {} : { allowedModels: [...allowedModels] }),
     ...(allowedMethods === null ? {} : { allowedMethods: [...allowedMethods] }),
     ...(allowedTools === null ? {} : { allowedTools: [...allowedTools] }),
+    ...(spendCapNanos === null ? {} : { spendCap: String(spendCapNanos) }),
+    ...(priceBasisPoints === LIST_PRICE_BASIS_POINTS
+      ? {}
+      : { priceFactor: formatPriceFactor(priceBasisPoints) }),
     isShipped: !('etag' in tier),
     ...(source === '' ? {} : { source }),
     ...('etag' in tier
@@ -153,6 +168,8 @@ function readFields(body: TierBody, fields: ReadonlySet<(typeof MUTABLE)[number]
     allowedModels: () => ({ allowedModels: body.allowedModels?.map(modelPattern) ?? null }),
     allowedMethods: () => ({ allowedMethods: methodsOf(body.allowedMethods ?? null) }),
     allowedTools: () => ({ allowedTools: parseTools(body.allowedTools ?? null) }),
+    spendCap: () => ({ spendCapNanos: parseSpendCap(body.spendCap ?? null) }),
+    priceFactor: () => ({ priceBasisPoints: parsePriceFactor(body.priceFactor ?? null) }),
   }
   return Object.assign({}, ...[...fields].map(field => readers[field]())) as Partial<TierDraft>
 }

@@ -17,8 +17,8 @@ const DIGITS = /^\d{1,30}$/
 export type BudgetState = 'ACTIVE' | 'FROZEN' | 'EXHAUSTED'
 
 /** Whole nano-dollars of a decimal string, 0 to `CAP_NANOS_MAX`; 0 lets nothing be spent. */
-export function parseCap(text: string): number {
-  return parseNanos(text, 'budget.cap')
+export function parseCap(text: string, field = 'budget.cap'): number {
+  return parseNanos(text, field)
 }
 
 /** Tool -> most that one call may spend on it, each above 0. */

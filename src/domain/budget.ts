@@ -3,7 +3,8 @@
  * whole nano-dollars. Every cap is at most `CAP_NANOS_MAX`, so that no sum a budget can hold passes 2^53.
  */
 
-export const BUDGET_SCOPES = ['organization', 'project', 'key'] as const
+/** `tier`: of a project, too, but its tier says the cap, and the tier alone changes it. */
+export const BUDGET_SCOPES = ['organization', 'project', 'tier', 'key'] as const
 export type BudgetScope = (typeof BUDGET_SCOPES)[number]
 
 /** `day` and `month` are those of the organization's time zone; `total` never ends. */

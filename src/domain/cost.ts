@@ -128,6 +128,29 @@ export function nanosUpExact(picos: bigint): number {
   return nanos > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : Number(nanos)
 }
 
+/** The factor of projects that are charged what the price list says. */
+export const LIST_PRICE_BASIS_POINTS = 10_000
+
+/**
+ * What a project is charged for what costs `nanos` by the price list: times its tier's factor, rounded up to a whole
+ * nano-dollar. What costs something is never free, and of two amounts the dearer is never charged less, so that a bound
+ * stays one. Beyond 2^53 as `costOf`.
+ */
+export function chargedNanos(nanos: number, basisPoints: number): number {
+  if (basisPoints === LIST_PRICE_BASIS_POINTS) return nanos
+  const charged = (BigInt(nanos) * BigInt(basisPoints) + LIST_PRICE - 1n) / LIST_PRICE
+  return charged > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : Number(charged)
+}
+
+/** The most that may cost by the price list what a project is charged at most `nanos` for. */
+export function affordableNanos(nanos: number, basisPoints: number): number {
+  if (basisPoints === LIST_PRICE_BASIS_POINTS) return nanos
+  const affordable = (BigInt(nanos) * LIST_PRICE) / BigInt(basisPoints)
+  return affordable > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : Number(affordable)
+}
+
+const LIST_PRICE = BigInt(LIST_PRICE_BASIS_POINTS)
+
 /** Amounts and their rates, added up exactly. */
 class Bill {
   readonly #amounts: number[] = []

@@ -66,6 +66,8 @@ export interface OpenHold {
   readonly method: string
   readonly model: string
   readonly heldNanos: number
+  /** The factor that is in `heldNanos`. */
+  readonly priceBasisPoints: number
   /** The budget rows it is held on, by id. */
   readonly ledger: readonly number[]
   readonly allotmentIds: readonly string[]

@@ -1,4 +1,6 @@
 /** What the fields of limits and tiers may hold. Every function throws FIELD_INVALID naming its field. */
+import { parseCap } from './budget-fields.ts'
+import { LIST_PRICE_BASIS_POINTS } from './cost.ts'
 import { invalidField } from './error.ts'
 import { ALLOWED_TOOLS, type AllowedTool } from './key.ts'
 import { isModelId } from './model.ts'
@@ -66,6 +68,35 @@ export function parseTools(tools: readonly string[] | null): readonly AllowedToo
     return tool
   })
 }
+
+/** Nano-dollars, decimal; null: no cap. A cap of 0 would stop the tier's projects and reads like a missing one. */
+export function parseSpendCap(text: string | null): number | null {
+  if (text === null) return null
+  const nanos = parseCap(text, 'tier.spendCap')
+  if (nanos === 0) throw invalidField('tier.spendCap', 'must be above 0, or null for no cap')
+  return nanos
+}
+
+/** A decimal such as `1.25`, 0.0001 to 100, as ten-thousandths; null: 1. */
+export function parsePriceFactor(text: string | null): number {
+  if (text === null) return LIST_PRICE_BASIS_POINTS
+  const [, whole = '', decimals = ''] = FACTOR.exec(text) ?? []
+  const basisPoints = Number(`${whole}${decimals.padEnd(FACTOR_DECIMALS, '0')}`)
+  if (basisPoints >= 1 && basisPoints <= FACTOR_MAX * LIST_PRICE_BASIS_POINTS) return basisPoints
+  throw invalidField(
+    'tier.priceFactor',
+    `use a decimal from 0.0001 to ${FACTOR_MAX} with at most ${FACTOR_DECIMALS} places, such as "1.25"`,
+  )
+}
+
+/** Ten-thousandths as `parsePriceFactor` reads them: `1.25`, `1`. */
+export function formatPriceFactor(basisPoints: number): string {
+  return String(basisPoints / LIST_PRICE_BASIS_POINTS)
+}
+
+const FACTOR_DECIMALS = 4
+const FACTOR_MAX = 100
+const FACTOR = /^(\d{1,3})(?:\.(\d{1,4}))?$/
 
 function parseValue(text: string, field: string): number {
   if (text === '-1') return -1

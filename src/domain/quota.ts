@@ -58,6 +58,10 @@ export interface Tier {
   readonly allowedMethods: readonly string[] | null
   /** null: every tool. */
   readonly allowedTools: readonly AllowedTool[] | null
+  /** What each of its projects may spend in a month; null: no cap of the tier's. */
+  readonly spendCapNanos: number | null
+  /** What its projects are charged, in ten-thousandths of the price (`chargedNanos`). */
+  readonly priceBasisPoints: number
   /** What it came from and when, for what is shipped; empty for an operator's own. */
   readonly source: string
 }

@@ -73,6 +73,8 @@ export interface UsageRecord {
   readonly responseBytes: number
   /** What the call cost by the price in force when it was admitted, nano-dollars; null: no price is known for it. */
   readonly costNanos: number | null
+  /** The factor that is in `costNanos`, that of the project's tier when the call was admitted (`chargedNanos`). */
+  readonly priceBasisPoints: number
   /** What of it was posted to the budgets of its path; the rest of the cost is their overrun (MONEY.md rule 19). */
   readonly postedNanos: number
   /** The worst case it was admitted with; 0 where no budget was in force. */

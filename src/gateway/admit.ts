@@ -104,14 +104,19 @@ function holdWithin(
 }
 
 function hold(grant: Grant, call: Call, io: Ports): Admission | Promise<Admission> {
-  const { budgets } = grant.caller.entry
+  const { budgets, priceBasisPoints } = grant.caller.entry
   const isBilled = grant.method.metering !== 'none'
   const price = isBilled ? io.prices.find(grant.model, call.startTimeMs) : null
   if (!isBilled || budgets.length === 0)
-    return { grant, hold: { settled: false, price, money: null, quota: null }, body: grant.body }
+    return {
+      grant,
+      hold: { settled: false, price, priceBasisPoints, money: null, quota: null },
+      body: grant.body,
+    }
   if (price === null) throw unpriced(`no price is known for the model '${grant.model}'`)
   const limit = io.modelLimits.find(grant.model)
-  const ask = new BoundedAsk(boundsOf(grant, limit, budgets), price, clampRuleOf(grant, limit, budgets))
+  const charge = { price, basisPoints: priceBasisPoints }
+  const ask = new BoundedAsk(boundsOf(grant, limit, budgets), charge, clampRuleOf(grant, limit, budgets))
   return holdMoney({ grant, price, ask, maxOutputTokens: defaultLimit(grant, limit, budgets) }, call, io)
 }
 
@@ -126,7 +131,7 @@ interface Priced {
 async function holdMoney(priced: Priced, call: Call, io: Ports): Promise<Admission> {
   const { grant, price } = priced
   const { caller } = grant
-  const { budgets } = caller.entry
+  const { budgets, priceBasisPoints } = caller.entry
   let money: HeldMoney
   try {
     const held = holdBounded(priced, call, io)
@@ -146,7 +151,12 @@ async function holdMoney(priced: Priced, call: Call, io: Ports): Promise<Admissi
     // What changed while the call waited counts for it: nothing else looks after it before it is open.
     if (!io.keys.isCurrent(caller.version)) now = await renewed(grant, call, io)
     if (isSamePath(now.caller.entry.budgets, budgets))
-      return { grant: now, hold: { settled: false, price, money, quota: null }, body: bodyOf(priced, money) }
+      return {
+        grant: now,
+        // The factor that is in what is held: another one counts from the next call on.
+        hold: { settled: false, price, priceBasisPoints, money, quota: null },
+        body: bodyOf(priced, money),
+      }
   } catch (error) {
     drop(money, call, io)
     throw error
@@ -216,6 +226,7 @@ function openHold({ caller, method, model }: Grant, call: Call, money: HeldMoney
     method: method.name,
     model,
     heldNanos: money.nanos,
+    priceBasisPoints: caller.entry.priceBasisPoints,
     ledger: money.rows.map(row => row.rowId),
     allotmentIds: money.rows.map(row => row.allotmentId ?? ''),
   }

@@ -11,6 +11,7 @@ import {
   worstCase,
 } from '../domain/bound.ts'
 import type { Budget, UnboundedTool } from '../domain/budget.ts'
+import { affordableNanos, chargedNanos } from '../domain/cost.ts'
 import { ApiError } from '../domain/error.ts'
 import type { ModelLimit } from '../domain/model-limits.ts'
 import type { Modality, Price } from '../domain/price.ts'
@@ -52,20 +53,29 @@ export function clampRuleOf(grant: Asking, limit: ModelLimit, path: readonly Bud
   return { policy, hasResponseSchema, thinkingBudget, limit }
 }
 
+/** What a call is charged by: the price list, and the factor of its project's tier. */
+interface Charging {
+  readonly price: Price
+  readonly basisPoints: number
+}
+
 /** A call's worst case and floor, as the ledger asks for them. Throws MODEL_UNPRICED and TOOL_UNBOUNDED (400). */
 export class BoundedAsk implements Ask {
   readonly worstNanos: number
   readonly floorNanos: number
   readonly #bounds: CallBounds
-  readonly #price: Price
+  readonly #charge: Charging
   readonly #rule: ClampRule
 
-  constructor(bounds: CallBounds, price: Price, rule: ClampRule) {
-    this.worstNanos = nanosOf(worstCase(bounds, price), price)
+  constructor(bounds: CallBounds, charge: Charging, rule: ClampRule) {
+    const { price, basisPoints } = charge
+    this.worstNanos = chargedNanos(nanosOf(worstCase(bounds, price), price), basisPoints)
     this.floorNanos =
-      rule.policy === 'refuse' ? this.worstNanos : nanosOf(floorOf(bounds, price, rule), price)
+      rule.policy === 'refuse'
+        ? this.worstNanos
+        : chargedNanos(nanosOf(floorOf(bounds, price, rule), price), basisPoints)
     this.#bounds = bounds
-    this.#price = price
+    this.#charge = charge
     this.#rule = rule
   }
 
@@ -75,12 +85,15 @@ export class BoundedAsk implements Ask {
 
   /** The same call with another bound of its prompt. */
   withPromptTokens(promptTokensBound: number): BoundedAsk {
-    return new BoundedAsk({ ...this.#bounds, promptTokensBound }, this.#price, this.#rule)
+    return new BoundedAsk({ ...this.#bounds, promptTokensBound }, this.#charge, this.#rule)
   }
 
   clampTo(freeNanos: number): ClampedHold | null {
     if (this.#rule.policy === 'refuse' || this.#rule.hasResponseSchema) return null
-    return clampTo(freeNanos, this.#bounds, { price: this.#price, rule: this.#rule })
+    const { price, basisPoints } = this.#charge
+    const affordable = affordableNanos(freeNanos, basisPoints)
+    const clamped = clampTo(affordable, this.#bounds, { price, rule: this.#rule })
+    return clamped === null ? null : { ...clamped, nanos: chargedNanos(clamped.nanos, basisPoints) }
   }
 }
 

@@ -11,6 +11,7 @@ const RETRY_SECONDS = 1
 function budgetName({ scope, projectNumber, lineage, period }: Budget): string {
   if (scope === 'organization') return `${ORGANIZATION}/budgets/${period}`
   const project = `projects/${projectNumber ?? ''}`
+  if (scope === 'tier') return `${project}/budgets/tier`
   return scope === 'project'
     ? `${project}/budgets/${period}`
     : `${project}/keys/${lineage ?? ''}/budgets/${period}`

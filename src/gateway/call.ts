@@ -46,6 +46,8 @@ export interface KeyEntry {
   readonly rules: CompiledRestrictions
   /** What its project's tier allows; null: everything. */
   readonly tierRules: CompiledRestrictions | null
+  /** What its project is charged, in ten-thousandths of the price (`chargedNanos`). */
+  readonly priceBasisPoints: number
   /** The rate limits of its calls; null: none, and nothing is counted. */
   readonly quotas: QuotaRules | null
   /** `projects/<number>`, as errors name the consumer. */
@@ -107,6 +109,8 @@ export interface Hold {
   settled: boolean
   /** The price in force when the call was admitted; null: none is known. */
   readonly price: Price | null
+  /** The factor of its project's tier then. */
+  readonly priceBasisPoints: number
   /** Null where no budget is in force, or nothing is billed. */
   readonly money: HeldMoney | null
   /** What it took of its rate limits; null: nothing is counted. */

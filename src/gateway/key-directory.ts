@@ -1,3 +1,4 @@
+import { LIST_PRICE_BASIS_POINTS } from '../domain/cost.ts'
 import { keyState } from '../domain/key.ts'
 import { quotaRules } from '../domain/quota.ts'
 import { compileRestrictions } from '../domain/restriction.ts'
@@ -119,6 +120,7 @@ function entryOf({ key, project, budgets, quota }: Found): KeyEntry {
     budgets,
     rules: compileRestrictions(key.restrictions, { models: key.allowedModels, tools: key.allowedTools }),
     tierRules: quota.tier === null ? null : compileTier(quota.tier),
+    priceBasisPoints: quota.tier?.priceBasisPoints ?? LIST_PRICE_BASIS_POINTS,
     quotas: quotaRules({ projectNumber: project.number, lineage: key.lineage }, quota),
     consumer: `projects/${project.number}`,
     permitted: new Map(),

@@ -1,9 +1,9 @@
 import { boundsOf } from './bounds.ts'
 import { worstCase } from '../domain/bound.ts'
-import { type Served, costOf } from '../domain/cost.ts'
+import { type Served, chargedNanos, costOf } from '../domain/cost.ts'
 import type { Charge } from '../domain/ledger.ts'
 import { NO_USAGE, type Outcome, type Usage, type UsageRecord } from '../domain/usage.ts'
-import type { Admission, Gateway, Grant } from './call.ts'
+import type { Admission, Gateway, Grant, Hold } from './call.ts'
 import type { HeldMoney } from './ledger.ts'
 import type { OpenCall } from './open-calls.ts'
 import { releaseQuota } from './quota.ts'
@@ -79,6 +79,7 @@ function recordOf({ admission, call }: OpenCall, ending: Ending, costNanos: numb
     requestBytes: grant.requestBytes,
     responseBytes: ending.responseBytes ?? 0,
     costNanos,
+    priceBasisPoints: hold.priceBasisPoints,
     // No more than what is held: the rest of the cost is overrun.
     postedNanos: Math.min(money?.nanos ?? 0, costNanos ?? 0),
     heldNanos: money?.nanos ?? 0,
@@ -97,19 +98,19 @@ function costBy(
 ): number | null {
   const { outcome } = ending
   if (outcome === 'void' || outcome === 'unmetered') return 0
-  if (outcome === 'estimated') return hold.money?.nanos ?? estimate(grant, hold.price, io)
+  if (outcome === 'estimated') return hold.money?.nanos ?? estimate(grant, hold, io)
   // The model that answered may be another than the one asked for: its price counts where it has one.
   const model = ending.modelVersion ?? grant.model
   const answered = model === grant.model ? null : io.prices.find(model, call.startTimeMs)
   const price = answered ?? hold.price
   const cost = price === null ? null : costOf(ending.usage ?? NO_USAGE, price, ending.served)
   // Under a budget nothing is free for want of a price: then the whole hold counts.
-  return cost ?? hold.money?.nanos ?? null
+  return cost === null ? (hold.money?.nanos ?? null) : chargedNanos(cost, hold.priceBasisPoints)
 }
 
 /** The worst case of a call without a budget, of which no usage was seen. */
-function estimate(grant: Grant, price: Admission['hold']['price'], io: Ports): number | null {
+function estimate(grant: Grant, { price, priceBasisPoints }: Hold, io: Ports): number | null {
   if (price === null) return null
   const worst = worstCase(boundsOf(grant, io.modelLimits.find(grant.model), []), price)
-  return 'nanos' in worst ? worst.nanos : null
+  return 'nanos' in worst ? chargedNanos(worst.nanos, priceBasisPoints) : null
 }

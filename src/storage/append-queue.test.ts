@@ -20,6 +20,7 @@ const record: UsageRecord = {
   requestBytes: 0,
   responseBytes: 0,
   costNanos: 0,
+  priceBasisPoints: 10_000,
   postedNanos: 0,
   heldNanos: 0,
   ledger: [],

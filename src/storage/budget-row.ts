@@ -25,7 +25,7 @@ export function budgetOf(row: BudgetRow): Budget {
   }
 }
 
-/** Every budget in force on the path of a key: its own, its project's, the organization's (MONEY.md rule 2). */
+/** Every budget in force on the path of a key: its own, its project's, that of the project's tier, the organization's (MONEY.md rule 2). */
 // oxlint-disable-next-line typescript/explicit-module-boundary-types -- Kysely's builder type is the inferred one
 export function selectPath(db: Db, key: { readonly project_number: string; readonly lineage: string }) {
   const { project_number: project, lineage } = key
@@ -38,6 +38,7 @@ export function selectPath(db: Db, key: { readonly project_number: string; reado
   // Not one `or`: SQLite would read every budget there is.
   return at('organization', { project_number: '', lineage: '' })
     .unionAll(at('project', { project_number: project, lineage: '' }))
+    .unionAll(at('tier', { project_number: project, lineage: '' }))
     .unionAll(at('key', { project_number: project, lineage }))
 }
 
@@ -47,7 +48,7 @@ export async function changesOf(
   budgets: readonly Pick<BudgetRow, 'scope' | 'project_number' | 'lineage'>[],
 ): Promise<readonly Change[]> {
   if (budgets.some(budget => budget.scope === 'organization')) return [{ kind: 'all' }]
-  const projects = budgets.filter(budget => budget.scope === 'project')
+  const projects = budgets.filter(({ scope }) => scope === 'project' || scope === 'tier')
   const changes: Change[] = projects.map(budget => ({
     kind: 'project',
     projectNumber: budget.project_number,

@@ -1,21 +1,19 @@
 /** Budgets. Locks are taken in the order budget, row, allotment, epoch. */
-import { sql } from 'kysely'
 import type { AuditEntry } from '../domain/audit.ts'
 import type { Budget, BudgetStatus } from '../domain/budget.ts'
 import { CAP_NANOS_MAX } from '../domain/budget.ts'
 import { ApiError, invalidField } from '../domain/error.ts'
-import { periodWindow } from '../domain/period.ts'
-import { ensureRow, selectWithCurrentRow, statusOf } from './budget-period.ts'
+import { openBudget } from './budget-opening.ts'
+import { selectWithCurrentRow, statusOf } from './budget-period.ts'
 import type { BudgetRow } from './budget-row.ts'
 import { budgetOf, changesOf } from './budget-row.ts'
 import type { Committer, Outcome } from './commit.ts'
 import type { Engine } from './engine.ts'
 import { requireLineage } from './key-row.ts'
-import { newEtag, requireEtag, requireProject } from './projects.ts'
-import { BlockClock } from './record-row.ts'
+import { newEtag, requireEtag } from './etag.ts'
+import { requireProject } from './projects.ts'
 import type { Db } from './schema.ts'
 import type { BudgetDraft, BudgetOfRow, BudgetPatch, BudgetQuery, BudgetStore, Target } from './storage.ts'
-import { listBlocks, recordTable } from './usage-block.ts'
 
 export class Budgets implements BudgetStore {
   readonly #engine: Engine
@@ -32,15 +30,7 @@ export class Budgets implements BudgetStore {
     requireCap(draft.capNanos)
     return await this.#committer.commit({ audit, operation: null }, async (trx, nowMs) => {
       await requirePlace(trx, draft)
-      const budget = await insertBudget(trx, draft, nowMs)
-      const { startMs } = periodWindow(draft.period, this.#timeZone, nowMs)
-      const rowId = await ensureRow(trx, budget.uid, startMs)
-      const nanos = await sumOfRecords(trx, budget, startMs)
-      await trx
-        .insertInto('ledger_entry')
-        .values({ row_id: rowId, kind: 'opening', nanos, node_id: null, time: nowMs })
-        .execute()
-      await trx.updateTable('budget_period').set({ posted: nanos }).where('id', '=', rowId).execute()
+      const budget = await openBudget(trx, draft, { nowMs, timeZone: this.#timeZone })
       return await this.#outcomeOf(trx, budget, nowMs)
     })
   }
@@ -131,55 +121,6 @@ async function requirePlace(trx: Db, { scope, projectNumber, lineage }: BudgetDr
   }
   if (projectNumber !== null) await requireProject(trx, projectNumber)
   if (lineage !== null) await requireLineage(trx, projectNumber ?? '', lineage)
-}
-
-async function insertBudget(trx: Db, draft: BudgetDraft, nowMs: number): Promise<BudgetRow> {
-  const row = await trx
-    .insertInto('budget')
-    .values({
-      uid: crypto.randomUUID(),
-      scope: draft.scope,
-      project_number: draft.projectNumber ?? '',
-      lineage: draft.lineage ?? '',
-      period: draft.period,
-      cap: draft.capNanos,
-      policy: draft.policy,
-      default_max_output_tokens: draft.defaultMaxOutputTokens,
-      tool_ceilings: JSON.stringify(draft.toolCeilingsNanos),
-      frozen_time: null,
-      etag: newEtag(),
-      create_time: nowMs,
-      update_time: nowMs,
-      delete_time: null,
-    })
-    .onConflict(conflict => conflict.doNothing())
-    .returningAll()
-    .executeTakeFirst()
-  if (row !== undefined) return row
-  throw new ApiError(
-    'ALREADY_EXISTS',
-    `There is a budget of the same scope and period (${draft.scope}, ${draft.period}) already. Change its cap instead.`,
-  )
-}
-
-/** What the records of the scope since `sinceMs` cost. Beyond the highest cap more makes no difference. */
-async function sumOfRecords(trx: Db, budget: BudgetRow, sinceMs: number): Promise<number> {
-  const ofScope =
-    budget.scope === 'organization'
-      ? sql`true`
-      : budget.scope === 'project'
-        ? sql`project_number = ${budget.project_number}`
-        : sql`project_number = ${budget.project_number} and key_uid in (select uid from key where lineage = ${budget.lineage} union select ${budget.lineage})`
-  const firstBlock = new BlockClock().blockOf(sinceMs)
-  let sum = 0n
-  for (const block of await listBlocks(trx)) {
-    if (block < firstBlock) break
-    const { rows } = await sql<{ nanos: string }>`
-      select cast(coalesce(sum(cost_nanos), 0) as text) as nanos from ${sql.table(recordTable(block))}
-      where ${ofScope} and start_time >= ${sinceMs} and outcome in ('posted', 'estimated')`.execute(trx)
-    sum += BigInt(rows[0]?.nanos ?? 0)
-  }
-  return Math.min(Number(sum), CAP_NANOS_MAX)
 }
 
 async function updateBudget(trx: Db, target: Target, columns: Partial<BudgetRow>): Promise<BudgetRow> {

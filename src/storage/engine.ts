@@ -41,6 +41,11 @@ export interface Engine {
   readonly bytewise: (expression: Expression<string>) => RawBuilder<string>
   /** Until the transaction ends, nobody else makes or drops tables on demand. */
   lockSchema(trx: Db): Promise<void>
+  /**
+   * Taken before anything else by what changes a tier or the tier of a project: of two such changes, the later one sees the
+   * earlier.
+   */
+  lockTiers(trx: Db): Promise<void>
   /** From here on the transaction waits for locks for 1.5 s at most, where others can hold any. */
   limitLockWait(trx: Db): Promise<void>
   /** Behind an `order by` of a select: the table's rows are locked in that order. Empty where one change runs at a time. */
@@ -96,6 +101,7 @@ function openSqlite(path: string): Engine {
       sql`(select key as position, ${sql.join(columns.map(sqliteColumn))} from ${each}(${json})) as r`,
     bytewise: expression => sql<string>`${expression}`,
     lockSchema: async () => {},
+    lockTiers: async () => {},
     limitLockWait: async () => {},
     forUpdateOf: () => sql``,
     readRows: sqliteRows,
@@ -164,6 +170,7 @@ function sqliteFailure(error: unknown): Failure {
 
 /** Any number that no other program's advisory lock is likely to have. */
 const SCHEMA_LOCK = 7_065_585_820
+const TIER_LOCK = 7_065_585_821
 
 function openPostgres(url: string): Engine {
   const pool = openPostgresPool(url)
@@ -191,6 +198,9 @@ function openPostgres(url: string): Engine {
     bytewise: expression => sql<string>`${expression} collate "C"`,
     lockSchema: async trx => {
       await sql`select pg_advisory_xact_lock(${sql.lit(SCHEMA_LOCK)})`.execute(trx)
+    },
+    lockTiers: async trx => {
+      await sql`select pg_advisory_xact_lock(${sql.lit(TIER_LOCK)})`.execute(trx)
     },
     limitLockWait: async trx => {
       await sql`set local lock_timeout = '1500ms'`.execute(trx)

@@ -1,6 +1,7 @@
 /** The journal on disk: a folder of segments, each a file of JSON lines. */
 import { readFileSync, readdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { LIST_PRICE_BASIS_POINTS } from '../domain/cost.ts'
 import type { UsageRecord } from '../domain/usage.ts'
 import { decodeRecord } from './record-row.ts'
 import type { OpenHold } from '../domain/ledger.ts'
@@ -52,7 +53,8 @@ export const END_LINE = '["end"]\n'
 
 /** Before a call is sent. */
 export function holdLine(hold: OpenHold): string {
-  const { callId, startTimeMs, projectNumber, keyUid, method, model, heldNanos, ledger, allotmentIds } = hold
+  const { callId, startTimeMs, projectNumber, keyUid, method, model, ledger, allotmentIds } = hold
+  const { heldNanos, priceBasisPoints } = hold
   return `${JSON.stringify([
     'hold',
     callId,
@@ -64,6 +66,7 @@ export function holdLine(hold: OpenHold): string {
     heldNanos,
     ledger,
     allotmentIds,
+    priceBasisPoints,
   ])}\n`
 }
 
@@ -127,8 +130,8 @@ function readLine(line: string, holds: Map<string, OpenHold>, usages: Map<string
     usages.set(record.callId, record)
   }
   if (kind !== 'hold') return
-  const [callId, startTimeMs, projectNumber, keyUid, method, model, heldNanos, ledger, allotmentIds] =
-    values as [string, number, string, string, string, string, number, number[], string[]]
+  const [callId, startTimeMs, projectNumber, keyUid, method, model, heldNanos, ledger, allotmentIds, factor] =
+    values as [string, number, string, string, string, string, number, number[], string[], number?]
   holds.set(callId, {
     callId,
     startTimeMs,
@@ -139,5 +142,7 @@ function readLine(line: string, holds: Map<string, OpenHold>, usages: Map<string
     heldNanos,
     ledger,
     allotmentIds,
+    // Absent in journals of before there was a factor.
+    priceBasisPoints: factor ?? LIST_PRICE_BASIS_POINTS,
   })
 }

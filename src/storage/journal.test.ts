@@ -28,6 +28,7 @@ function hold(callId: string, part: Partial<OpenHold> = {}): OpenHold {
     method: 'GenerateContent',
     model: 'model',
     heldNanos: 10,
+    priceBasisPoints: 12_500,
     ledger: [1, 2],
     allotmentIds: ['a', 'b'],
     ...part,
@@ -53,6 +54,7 @@ const record: UsageRecord = {
   requestBytes: 1,
   responseBytes: 2,
   costNanos: 12,
+  priceBasisPoints: 10_000,
   postedNanos: 10,
   heldNanos: 10,
   ledger: [1, 2],
@@ -75,6 +77,18 @@ test('holds are read as they were written, in a private file, all of a turn at o
   })
   expect(statSync(newest()).mode & 0o777).toBe(0o600)
   expect(statSync(folder()).mode & 0o777).toBe(0o700)
+  journal.close()
+})
+
+test('lines of before there was a price factor are of the list price', async () => {
+  const journal = new Journal(dataDir)
+  await journal.append(hold('old'))
+  journal.keep([encodeRecord(record)])
+  const path = newest()
+  writeFileSync(path, readFileSync(path, 'utf8').replaceAll(/,(?:12500|null)\](?=\]?\n)/g, ']'))
+  const { holds, usages } = readJournal(dataDir)
+  expect(holds.get('old')).toEqual(hold('old', { priceBasisPoints: 10_000 }))
+  expect(usages.get(record.callId)).toEqual(record)
   journal.close()
 })
 

@@ -15,6 +15,7 @@ import { iam } from './migrations/0008-iam.ts'
 import { secrets } from './migrations/0009-secrets.ts'
 import { auditChain } from './migrations/0010-audit-chain.ts'
 import { usageParts } from './migrations/0011-usage-parts.ts'
+import { tierMoney } from './migrations/0015-tier-money.ts'
 import { refusals } from './migrations/0017-refusals.ts'
 import type { Database } from './schema.ts'
 
@@ -31,6 +32,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0009-secrets': secrets,
   '0010-audit-chain': auditChain,
   '0011-usage-parts': usageParts,
+  '0015-tier-money': tierMoney,
   '0017-refusals': refusals,
 }
 

@@ -3,7 +3,7 @@ import { type AuditEntry, systemEntry } from '../domain/audit.ts'
 import type { RowOverrun } from './append-queue.ts'
 import type { BudgetRow } from './budget-row.ts'
 import { budgetOf } from './budget-row.ts'
-import { newEtag } from './projects.ts'
+import { newEtag } from './etag.ts'
 import type { Db } from './schema.ts'
 
 /** The live budgets of the rows. */

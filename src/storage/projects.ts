@@ -1,5 +1,5 @@
 /** Projects. Every rule that must hold under races stands in the WHERE of the statement that would break it. */
-import { randomBytes, randomInt } from 'node:crypto'
+import { randomInt } from 'node:crypto'
 import type { Selectable, SelectQueryBuilder } from 'kysely'
 import type { AuditEntry } from '../domain/audit.ts'
 import { ApiError } from '../domain/error.ts'
@@ -8,9 +8,11 @@ import { ORGANIZATION } from '../domain/project.ts'
 import type { Committer } from './commit.ts'
 import { decodeCursor, pageOf } from './cursor.ts'
 import type { Engine } from './engine.ts'
+import { newEtag, requireEtag } from './etag.ts'
 import { insertBinding } from './iam.ts'
 import { forgetKeyStrings } from './key-string.ts'
 import type { Database, Db, ProjectTable } from './schema.ts'
+import { followTiers } from './tier-budgets.ts'
 import type {
   OperationDraft,
   Page,
@@ -24,11 +26,6 @@ import type {
 const NUMBER_MIN = 100_000_000_000
 const NUMBER_END = 1_000_000_000_000
 const NUMBER_ATTEMPTS_MAX = 5
-
-/** A fresh etag in the form Google's have: weak, 16 random bytes. */
-export function newEtag(): string {
-  return `W/"${randomBytes(16).toString('base64')}"`
-}
 
 /** The resource a row stands for. */
 export function projectOf(row: Selectable<ProjectTable>): Project {
@@ -64,27 +61,21 @@ export async function requireProject(db: Db, number: string): Promise<Selectable
   return row
 }
 
-/** ETAG_MISMATCH unless the caller gave no etag or the current one. */
-export function requireEtag(name: string, current: string, given: string | null): void {
-  if (given === null || given === current) return
-  throw new ApiError(
-    'ETAG_MISMATCH',
-    `${name} was changed since it was read: the etag sent is not the current one. Read it again, apply your ` +
-      'change to what you find, and send its new etag.',
-  )
-}
-
 export class Projects implements ProjectStore {
   readonly #engine: Engine
   readonly #committer: Committer
+  readonly #timeZone: string
 
-  constructor(engine: Engine, committer: Committer) {
+  constructor(engine: Engine, committer: Committer, timeZone: string) {
     this.#engine = engine
     this.#committer = committer
+    this.#timeZone = timeZone
   }
 
   async create(draft: ProjectDraft, audit: AuditEntry, operation: OperationDraft | null): Promise<Project> {
     return await this.#committer.commit({ audit, operation }, async (trx, nowMs) => {
+      const hasTier = draft.tier !== undefined && draft.tier !== null
+      if (hasTier) await this.#engine.lockTiers(trx)
       const resource = projectOf(await insertProject(trx, draft, nowMs))
       if (draft.owner !== undefined) {
         await insertBinding(
@@ -93,10 +84,13 @@ export class Projects implements ProjectStore {
           nowMs,
         )
       }
+      const which = { projectNumber: resource.number }
+      const cause = { nowMs, timeZone: this.#timeZone, audit }
       return {
         result: resource,
         changes: [{ kind: 'project', projectNumber: resource.number }],
         resource,
+        entries: hasTier ? await followTiers(trx, which, cause) : [],
       }
     })
   }
@@ -175,6 +169,8 @@ export class Projects implements ProjectStore {
     return await this.#committer.commit(trail, async (trx, nowMs) => {
       const columns: Partial<Selectable<ProjectTable>> =
         typeof change === 'object' ? change : { delete_time: change === 'delete' ? nowMs : null }
+      const isMoved = columns.tier !== undefined
+      if (isMoved) await this.#engine.lockTiers(trx)
       let update = trx
         .updateTable('project')
         .set({ ...columns, etag: newEtag(), update_time: nowMs })
@@ -186,7 +182,9 @@ export class Projects implements ProjectStore {
       if (row === undefined) throw await refusal(trx, target)
       if (columns.recoverable_keys === 0) await forgetKeyStrings(trx, id)
       const resource = projectOf(row)
-      return { result: resource, changes: [{ kind: 'project', projectNumber: id }], resource }
+      const cause = { nowMs, timeZone: this.#timeZone, audit: trail.audit }
+      const entries = isMoved ? await followTiers(trx, { projectNumber: id }, cause) : []
+      return { result: resource, changes: [{ kind: 'project', projectNumber: id }], resource, entries }
     })
   }
 }

@@ -11,6 +11,7 @@ export async function purgeDeleted(trx: Db, deletedBeforeMs: number, nowMs: numb
     .where('purge_time', 'is', null)
     .returning('number')
     .execute()
+  if (projects.length > 0) await forgetTierBudgets(trx, nowMs)
   const keys = await trx
     .deleteFrom('key')
     .where(key =>
@@ -40,4 +41,17 @@ export async function purgeDeleted(trx: Db, deletedBeforeMs: number, nowMs: numb
     .execute()
   await forgetPurged(trx)
   return projects.length + keys.length
+}
+
+/** A project that is gone has no tier, and no cap of one. */
+async function forgetTierBudgets(trx: Db, nowMs: number): Promise<void> {
+  await trx
+    .updateTable('budget')
+    .set({ delete_time: nowMs, update_time: nowMs })
+    .where('scope', '=', 'tier')
+    .where('delete_time', 'is', null)
+    .where('project_number', 'in', row =>
+      row.selectFrom('project').select('number').where('purge_time', 'is not', null),
+    )
+    .execute()
 }

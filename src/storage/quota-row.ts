@@ -1,5 +1,6 @@
 /** Limits and tiers as rows, and how those of a key are found. */
 import type { Selectable } from 'kysely'
+import { LIST_PRICE_BASIS_POINTS } from '../domain/cost.ts'
 import type { QuotaGrant, QuotaLimit, QuotaMetric, StoredTier } from '../domain/quota.ts'
 import type { Db, QuotaLimitTable, TierTable } from './schema.ts'
 
@@ -18,6 +19,8 @@ export function tierOf(row: Selectable<TierTable>): StoredTier {
     allowedModels: listOf(row.allowed_models),
     allowedMethods: listOf(row.allowed_methods),
     allowedTools: listOf(row.allowed_tools) as StoredTier['allowedTools'],
+    spendCapNanos: row.spend_cap,
+    priceBasisPoints: row.price_basis_points ?? LIST_PRICE_BASIS_POINTS,
     source: '',
     etag: row.etag,
     createTimeMs: row.create_time,

@@ -1,5 +1,6 @@
 /** Usage records on their way into rows and back. Encoding runs on the event loop, once per call: it is kept lean. */
 import { ApiError } from '../domain/error.ts'
+import { LIST_PRICE_BASIS_POINTS } from '../domain/cost.ts'
 import type { Outcome, UsageDetails, UsageRecord } from '../domain/usage.ts'
 import type { JsonColumn } from './engine.ts'
 
@@ -32,6 +33,8 @@ export interface RecordRow {
   /** Row ids, joined by commas. */
   readonly ledger: string
   readonly clamped_output_tokens: number | null
+  /** null: the list price. Absent in journals of before there was a factor. */
+  readonly price_basis_points: number | null | undefined
 }
 
 const text = (name: keyof RecordRow): JsonColumn => ({ name, kind: 'text' })
@@ -65,6 +68,7 @@ export const RECORD_COLUMNS: readonly JsonColumn[] = [
   bigint('held_nanos'),
   text('ledger'),
   bigint('clamped_output_tokens'),
+  bigint('price_basis_points'),
 ]
 
 /** Columns that may be null. */
@@ -75,6 +79,7 @@ export const NULLABLE_RECORD_COLUMNS: ReadonlySet<string> = new Set([
   'service_tier',
   'cost_nanos',
   'clamped_output_tokens',
+  'price_basis_points',
 ])
 
 /**
@@ -110,6 +115,7 @@ export function encodeRecord(record: UsageRecord): string {
     amount(record.heldNanos),
     record.ledger.map(whole).join(),
     record.clampedOutputTokens === null ? null : whole(record.clampedOutputTokens),
+    record.priceBasisPoints === LIST_PRICE_BASIS_POINTS ? null : whole(record.priceBasisPoints),
   ])
   return encoded.includes(UNICODE_ESCAPE) ? withoutUnstorable(encoded) : encoded
 }
@@ -173,6 +179,7 @@ export function recordOf(row: RecordRow): UsageRecord {
     requestBytes: row.request_bytes,
     responseBytes: row.response_bytes,
     costNanos: row.cost_nanos,
+    priceBasisPoints: row.price_basis_points ?? LIST_PRICE_BASIS_POINTS,
     postedNanos: row.posted_nanos,
     heldNanos: row.held_nanos,
     ledger: row.ledger === '' ? [] : row.ledger.split(',').map(Number),

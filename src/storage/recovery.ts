@@ -81,7 +81,8 @@ function recordsOf({ holds, usages }: JournalContents): readonly UsageRecord[] {
 }
 
 function estimateOf(hold: OpenHold): UsageRecord {
-  const { callId, startTimeMs, projectNumber, keyUid, method, model, heldNanos, ledger } = hold
+  const { callId, startTimeMs, projectNumber, keyUid, method, model, ledger } = hold
+  const { heldNanos, priceBasisPoints } = hold
   return {
     callId,
     startTimeMs,
@@ -98,6 +99,7 @@ function estimateOf(hold: OpenHold): UsageRecord {
     requestBytes: 0,
     responseBytes: 0,
     costNanos: heldNanos,
+    priceBasisPoints,
     postedNanos: heldNanos,
     heldNanos,
     ledger,

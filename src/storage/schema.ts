@@ -289,6 +289,10 @@ export interface TierTable {
   allowed_models: string | null
   allowed_methods: string | null
   allowed_tools: string | null
+  /** null: none. */
+  spend_cap: number | null
+  /** null: the list price. */
+  price_basis_points: number | null
   etag: string
   create_time: number
   update_time: number

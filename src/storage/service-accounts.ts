@@ -22,7 +22,8 @@ import type {
 import type { Committer } from './commit.ts'
 import type { Engine } from './engine.ts'
 import { removeMember, selectGrants } from './iam.ts'
-import { newEtag, requireProject } from './projects.ts'
+import { newEtag } from './etag.ts'
+import { requireProject } from './projects.ts'
 import type { Db } from './schema.ts'
 import type {
   ServiceAccountKeyTable,

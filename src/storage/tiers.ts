@@ -1,23 +1,27 @@
 /** The operator's tiers, and what may not be done to one that projects have. */
 import type { AuditEntry } from '../domain/audit.ts'
+import { LIST_PRICE_BASIS_POINTS } from '../domain/cost.ts'
 import { ApiError } from '../domain/error.ts'
 import type { StoredTier } from '../domain/quota.ts'
 import type { Committer } from './commit.ts'
 import type { Engine } from './engine.ts'
 import { toJson } from './key-row.ts'
-import { newEtag, requireEtag } from './projects.ts'
+import { newEtag, requireEtag } from './etag.ts'
 import { tierOf } from './quota-row.ts'
 import type { Db } from './schema.ts'
 import type { TierDraft, TierStore } from './quota-store.ts'
 import type { Target } from './storage.ts'
+import { followTiers } from './tier-budgets.ts'
 
 export class Tiers implements TierStore {
   readonly #engine: Engine
   readonly #committer: Committer
+  readonly #timeZone: string
 
-  constructor(engine: Engine, committer: Committer) {
+  constructor(engine: Engine, committer: Committer, timeZone: string) {
     this.#engine = engine
     this.#committer = committer
+    this.#timeZone = timeZone
   }
 
   async list(): Promise<readonly StoredTier[]> {
@@ -27,6 +31,7 @@ export class Tiers implements TierStore {
 
   async put(target: Target, draft: TierDraft, audit: AuditEntry): Promise<StoredTier> {
     return await this.#committer.commit({ audit, operation: null }, async (trx, nowMs) => {
+      await this.#engine.lockTiers(trx)
       const { id, etag } = target
       const columns = { ...columnsOf(draft), etag: newEtag(), update_time: nowMs }
       const row =
@@ -45,12 +50,14 @@ export class Tiers implements TierStore {
               .returningAll()
               .executeTakeFirst()
       if (row === undefined) throw await refusal(trx, target)
-      return { result: tierOf(row), changes: [{ kind: 'all' }], resource: null }
+      const entries = await followTiers(trx, { tier: id }, { nowMs, timeZone: this.#timeZone, audit })
+      return { result: tierOf(row), changes: [{ kind: 'all' }], resource: null, entries }
     })
   }
 
   async delete(target: Target & { readonly isReplaced: boolean }, audit: AuditEntry): Promise<void> {
-    await this.#committer.commit({ audit, operation: null }, async trx => {
+    await this.#committer.commit({ audit, operation: null }, async (trx, nowMs) => {
+      await this.#engine.lockTiers(trx)
       let removal = trx.deleteFrom('tier').where('id', '=', target.id)
       if (target.etag !== null) removal = removal.where('etag', '=', target.etag)
       if (!target.isReplaced) {
@@ -60,7 +67,10 @@ export class Tiers implements TierStore {
       }
       const { numDeletedRows } = await removal.executeTakeFirst()
       if (numDeletedRows === 0n) throw await refusal(trx, target)
-      return { result: true, changes: [{ kind: 'all' }], resource: null }
+      // Where a shipped tier is back, it brings no cap.
+      const cause = { nowMs, timeZone: this.#timeZone, audit }
+      const entries = await followTiers(trx, { tier: target.id }, cause)
+      return { result: true, changes: [{ kind: 'all' }], resource: null, entries }
     })
   }
 }
@@ -73,6 +83,8 @@ function columnsOf(draft: TierDraft) {
     allowed_models: toJson(draft.allowedModels),
     allowed_methods: toJson(draft.allowedMethods),
     allowed_tools: toJson(draft.allowedTools),
+    spend_cap: draft.spendCapNanos,
+    price_basis_points: draft.priceBasisPoints === LIST_PRICE_BASIS_POINTS ? null : draft.priceBasisPoints,
   }
 }
 

@@ -189,7 +189,7 @@ async function serve(options: StorageThreadOptions): Promise<void> {
   }, FOLD_EVERY)
   const stopBeating = presence === null ? async () => {} : keepPresent(presence, engine)
   const objects: StorageObjects = {
-    projects: new Projects(engine, committer),
+    projects: new Projects(engine, committer, options.timeZone),
     keys: new Keys({ engine, committer, vault }, rollup),
     tokens: new Tokens(engine, committer),
     iam: new Iam(engine, committer),
@@ -204,7 +204,7 @@ async function serve(options: StorageThreadOptions): Promise<void> {
     secrets: new Secrets(committer, vault),
     budgets: new Budgets(engine, committer, options.timeZone),
     quotas: new Quotas(engine, committer),
-    tiers: new Tiers(engine, committer),
+    tiers: new Tiers(engine, committer, options.timeZone),
     refusals: new Refusals(engine),
     ledger: new Ledger(engine, { nodeId, lease, recalls }, options.timeZone),
     prices: new PriceOverrides(engine, committer),

@@ -5,7 +5,12 @@ import { Button } from '../ui/button.tsx'
 import { BudgetDialog } from './budget-dialog.tsx'
 import { BudgetSpend } from './key-spend.tsx'
 
-const SCOPE_TEXT = { organization: 'Organization', project: 'Project', key: 'This key' } as const
+const SCOPE_TEXT = {
+  organization: 'Organization',
+  project: 'Project',
+  tier: 'Tier of the project',
+  key: 'This key',
+} as const
 
 interface KeyBudgetsProps {
   readonly budgets: readonly BudgetJson[]
