@@ -43,6 +43,7 @@ async function append(part: Partial<UsageRecord>): Promise<void> {
     requestBytes: 10,
     responseBytes: 20,
     costNanos: 2_500_000,
+    priceBasisPoints: 10_000,
     postedNanos: 0,
     heldNanos: 0,
     ledger: [],

@@ -50,6 +50,9 @@ const CallJson = z
     requestBytes: z.number(),
     responseBytes: z.number(),
     costNanos: Nanos.optional().meta({ description: 'Absent: no price is known.' }),
+    priceFactor: z.string().optional().meta({
+      description: "The factor of its project's tier that is in its cost, a decimal. Absent: 1.",
+    }),
     heldNanos: Nanos.meta({ description: 'The worst case that was reserved on its budgets.' }),
     postedNanos: Nanos.meta({ description: 'What of the cost was posted to them.' }),
     clampedOutputTokens: z.number().optional().meta({ description: 'The output limit it was lowered to.' }),

@@ -4,10 +4,12 @@
  */
 import type { CALLS_V1 } from '../contract/calls.v1.ts'
 import type { QueryOf, ResponseOf } from '../contract/endpoint.ts'
+import { LIST_PRICE_BASIS_POINTS } from '../domain/cost.ts'
 import { ApiError, invalidField } from '../domain/error.ts'
 import type { Key } from '../domain/key.ts'
 import { mayDo } from '../domain/permission.ts'
 import type { Project } from '../domain/project.ts'
+import { formatPriceFactor } from '../domain/quota-fields.ts'
 import { shownName } from '../domain/redaction.ts'
 import type { CallFilter, UsageRecord } from '../domain/usage.ts'
 import type { Storage } from '../storage/storage.ts'
@@ -156,6 +158,9 @@ function recordJson(record: UsageRecord): CallJson {
     requestBytes: record.requestBytes,
     responseBytes: record.responseBytes,
     ...(costNanos === null ? {} : { costNanos: String(costNanos) }),
+    ...(record.priceBasisPoints === LIST_PRICE_BASIS_POINTS
+      ? {}
+      : { priceFactor: formatPriceFactor(record.priceBasisPoints) }),
     heldNanos: String(record.heldNanos),
     postedNanos: String(record.postedNanos),
     ...(clampedOutputTokens === null ? {} : { clampedOutputTokens }),

@@ -10,7 +10,8 @@ import { LEASE_MS } from './lease.ts'
 import type { RefusalRemote, RefusalStore } from './quota-store.ts'
 import { RefusalTally } from './refusal-tally.ts'
 import { RemoteCaller, decodeError } from './remote.ts'
-import type { BudgetStore, Change, KeyStore, LedgerRemote, Storage } from './storage.ts'
+import type { TierStore } from './quota-store.ts'
+import type { BudgetStore, Change, KeyStore, LedgerRemote, ProjectStore, Storage } from './storage.ts'
 import type {
   StorageEvent,
   StorageObjects,
@@ -146,7 +147,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   let closing: Promise<void> | null = null
   return {
     hasPeers,
-    projects: caller.object('projects'),
+    projects: projectsAfterAppends(caller.object('projects'), queue),
     keys: keysAfterAppends(caller.object('keys'), queue),
     tokens: caller.object('tokens'),
     iam: caller.object('iam'),
@@ -160,7 +161,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     usage: usageOver(usage, queue),
     budgets: budgetsAfterAppends(caller.object('budgets'), queue),
     quotas: caller.object('quotas'),
-    tiers: caller.object('tiers'),
+    tiers: tiersAfterAppends(caller.object('tiers'), queue),
     refusals: refusalsOver(refusals, tally),
     ledger: {
       ...ledgerAfterAppends(caller.object('ledger'), queue),
@@ -248,6 +249,33 @@ function budgetsAfterAppends(budgets: BudgetStore, queue: AppendQueue): BudgetSt
     update: (...args) => budgets.update(...args),
     acknowledge: (...args) => budgets.acknowledge(...args),
     delete: (...args) => budgets.delete(...args),
+  }
+}
+
+/** With a tier a project may get a new budget. */
+function projectsAfterAppends(projects: ProjectStore, queue: AppendQueue): ProjectStore {
+  return {
+    create: (...args) => projects.create(...args),
+    find: idOrNumber => projects.find(idOrNumber),
+    list: query => projects.list(query),
+    async update(target, patch, ...trail) {
+      if (patch.tier !== undefined) await queue.settled()
+      return await projects.update(target, patch, ...trail)
+    },
+    delete: (...args) => projects.delete(...args),
+    undelete: (...args) => projects.undelete(...args),
+  }
+}
+
+/** With a spend cap the projects of a tier may get new budgets. */
+function tiersAfterAppends(tiers: TierStore, queue: AppendQueue): TierStore {
+  return {
+    list: () => tiers.list(),
+    async put(target, draft, audit) {
+      if (draft.spendCapNanos !== null) await queue.settled()
+      return await tiers.put(target, draft, audit)
+    },
+    delete: (...args) => tiers.delete(...args),
   }
 }
 
