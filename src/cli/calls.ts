@@ -201,7 +201,7 @@ function detailsOf(call: CallWithLedger): readonly (readonly [string, string])[]
     ['tier', call.serviceTier ?? ''],
     ['bytes', `${call.requestBytes} in, ${call.responseBytes} out`],
     ['cost', costNanos === undefined ? 'unpriced' : shownUsd(costNanos)],
-    ['price factor', call.priceFactor ?? '1'],
+    ['price times', call.priceFactor ?? ''],
     ['output limit', call.clampedOutputTokens === undefined ? '' : `lowered to ${call.clampedOutputTokens}`],
     ...ledger.map(
       ({ budget, heldNanos, postedNanos, freedNanos }) =>
