@@ -26,6 +26,7 @@ export function KeyScreen() {
   const key = useQuery(keyQuery(place))
   const budgets = useQuery(keyBudgetsQuery(place))
   const usage = useQuery(usageQuery({ ...place, groupBy: ['model'] }))
+  const days = useQuery(usageQuery({ ...place, groupBy: ['time', 'model'] }))
   const { data: server } = useQuery(serverQuery)
   useScrollToHash(key.data !== undefined)
   if (key.error !== null) return <ErrorNotice title="The key could not be read" error={key.error} />
@@ -57,7 +58,9 @@ export function KeyScreen() {
           <section className="panel" id="usage" aria-labelledby="usage-title">
             <h2 id="usage-title">Usage this month</h2>
             {usage.error !== null && <ErrorNotice title="The usage could not be read" error={usage.error} />}
-            {usage.data !== undefined && <KeyUsage report={usage.data} />}
+            {usage.data !== undefined && days.data !== undefined && (
+              <KeyUsage report={usage.data} days={days.data} />
+            )}
           </section>
           <KeyTest place={place} models={server?.models ?? []} />
         </div>

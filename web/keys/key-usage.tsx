@@ -1,16 +1,25 @@
+import { useState } from 'react'
+import { BarChart } from '../chart/bar-chart.tsx'
+import { type ChartSeries, SERIES_MAX, sumOf } from '../chart/series.ts'
 import type { UsageReport } from '../queries.ts'
 import { exactDollars, shownDollars } from '../ui/dollars.ts'
+import { bucketStarts, chartBucket } from '../usage/buckets.ts'
 
 const count = new Intl.NumberFormat('en')
 
-/** What the key did this month, in sum and by model. */
-export function KeyUsage({ report: { rows } }: { readonly report: UsageReport }) {
+type Row = UsageReport['rows'][number]
+
+/** What the key did this month, by day and by model. */
+export function KeyUsage({ report, days }: { readonly report: UsageReport; readonly days: UsageReport }) {
+  const { rows } = report
+  const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set())
   if (rows.length === 0) {
     return (
       <p className="quiet">No call yet this month. The first one shows up here a second after it ended.</p>
     )
   }
-  const sum = (pick: (row: UsageReport['rows'][number]) => number): string =>
+  const startsMs = bucketStarts(Date.parse(days.startTime), Date.parse(days.endTime), 'day')
+  const sum = (pick: (row: Row) => number): string =>
     count.format(rows.reduce((total, row) => total + pick(row), 0))
   const costNanos = rows.reduce((total, row) => total + BigInt(row.costNanos), 0n)
   return (
@@ -21,6 +30,16 @@ export function KeyUsage({ report: { rows } }: { readonly report: UsageReport })
         <Sum name="Tokens" value={sum(row => row.totalTokens)} />
         <Sum name="Cost" value={shownDollars(costNanos)} title={exactDollars(costNanos)} />
       </dl>
+      <BarChart
+        title="Cost by day and model"
+        buckets={startsMs.map(startMs => chartBucket(startMs, 'day', Date.now()))}
+        series={costByModel(days.rows, startsMs)}
+        hidden={hidden}
+        onHide={setHidden}
+        show={nanos => shownDollars(BigInt(Math.round(nanos)))}
+        exact={nanos => exactDollars(BigInt(nanos))}
+        fileName="usage-of-key"
+      />
       <div className="table__scroll" role="region" aria-label="Usage by model" tabIndex={0}>
         <table className="table">
           <thead>
@@ -51,6 +70,16 @@ export function KeyUsage({ report: { rows } }: { readonly report: UsageReport })
       </div>
     </>
   )
+}
+
+/** The models that cost most, each with its days. */
+function costByModel(rows: readonly Row[], startsMs: readonly number[]): readonly ChartSeries[] {
+  const byModel = Map.groupBy(rows, ({ model = '' }) => model)
+  const series = Array.from(byModel, ([model, ofModel]) => {
+    const costs = new Map(ofModel.map(row => [Date.parse(row.time ?? ''), Number(row.costNanos)]))
+    return { id: model, name: model || 'no model', values: startsMs.map(startMs => costs.get(startMs) ?? 0) }
+  })
+  return series.sort((one, other) => sumOf(other.values) - sumOf(one.values)).slice(0, SERIES_MAX)
 }
 
 function Sum({
