@@ -19,6 +19,7 @@ const RUNS: readonly Run[] = [
     what: 'mutants of ledger, prices and restrictions',
     command: [STRYKER, 'run', 'bench/mutation/stryker.json'],
   },
+  { what: '15 minutes of schemathesis', command: ['bench/schemathesis.ts', '900'] },
   { what: 'usage records made durable', command: ['bench/storage.ts'] },
   { what: 'throughput against a bare Node proxy', command: ['bench/throughput.ts'] },
 ]

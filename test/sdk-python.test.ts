@@ -2,9 +2,7 @@
  * The data plane as `google-genai` for Python meets it, unmodified, sync and async. The script prints what came of each
  * check; it is judged here, by the same table as for JavaScript.
  */
-import { execFile, spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -19,11 +17,9 @@ import {
   reasonIn,
 } from './client-keys.ts'
 import { type Pollux, startPollux } from './pollux.ts'
+import { PYTHON_INSTALL_WAIT_MS, PYTHON_SCRIPTS, missingPython, pythonWith } from './python.ts'
 
 const run = promisify(execFile)
-const SCRIPTS = join(import.meta.dirname, 'clients', 'python')
-const CACHE = join(import.meta.dirname, '..', '.cache', 'python')
-const INSTALL_WAIT_MS = 240_000
 const CHECK_WAIT_MS = 60_000
 
 const missing = missingPython()
@@ -45,32 +41,8 @@ interface Line {
   readonly [field: string]: unknown
 }
 
-/** What this machine lacks to make a virtual environment; null when it has it all. */
-function missingPython(): string | null {
-  const asked = spawnSync('python3', ['-c', 'import venv, ensurepip'], { timeout: 20_000 })
-  if (asked.error !== undefined) return 'python3'
-  return asked.status === 0 ? null : 'the venv module of python3'
-}
-
-/** The interpreter of an environment that holds what the requirements file says; made where there is none. */
-async function pythonWith(requirementsFile: string): Promise<string> {
-  const requirements = await readFile(join(SCRIPTS, requirementsFile), 'utf8')
-  const folder = join(CACHE, requirementsFile.replace(/\.txt$/, ''))
-  const python = join(folder, 'bin', 'python')
-  const marker = join(folder, 'installed.txt')
-  if (existsSync(marker) && (await readFile(marker, 'utf8')) === requirements) return python
-  await rm(folder, { recursive: true, force: true })
-  await mkdir(CACHE, { recursive: true })
-  await run('python3', ['-m', 'venv', folder], { timeout: INSTALL_WAIT_MS })
-  const install = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', requirementsFile]
-  await run(python, install, { cwd: SCRIPTS, timeout: INSTALL_WAIT_MS })
-  // Last, so that an installation that broke off is made anew.
-  await writeFile(marker, requirements)
-  return python
-}
-
 async function check(python: string, task: unknown): Promise<Line[]> {
-  const running = run(python, [join(SCRIPTS, 'sdk_check.py')], {
+  const running = run(python, [join(PYTHON_SCRIPTS, 'sdk_check.py')], {
     timeout: CHECK_WAIT_MS,
     maxBuffer: 16 * 1024 * 1024,
     env: { PATH: process.env['PATH'], PYTHONDONTWRITEBYTECODE: '1' },
@@ -101,7 +73,7 @@ describe.skipIf(missing !== null).each([
       referrer: ALLOWED_REFERRER,
       refusals: keys.refusals,
     })
-  }, INSTALL_WAIT_MS + CHECK_WAIT_MS)
+  }, PYTHON_INSTALL_WAIT_MS + CHECK_WAIT_MS)
   afterAll(() => pollux?.stop())
 
   function line(mode: string, name: string): Line {

@@ -87,10 +87,12 @@ const BODY_ERRORS = [
 ] as const satisfies readonly Reason[]
 
 /** Every reason an endpoint declares, each once. */
-export function declaredErrors({ method, body, errors, stepUp }: Endpoint): readonly Reason[] {
+export function declaredErrors({ method, path, body, errors, stepUp }: Endpoint): readonly Reason[] {
   return [
     ...new Set<Reason>([
       ...COMMON_ERRORS,
+      // A name that no segment can hold, such as one with a colon, makes another path of it.
+      ...(path.includes('{') ? (['METHOD_UNKNOWN'] as const) : []),
       ...(method === 'GET' ? [] : (['CROSS_SITE_REFUSED'] as const)),
       ...(stepUp === true ? (['STEP_UP_REQUIRED'] as const) : []),
       ...(body === null ? [] : BODY_ERRORS),

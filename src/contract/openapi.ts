@@ -75,12 +75,15 @@ function operation(endpoint: Endpoint, schemas: Json): Json {
   }
 }
 
+/** As `fastifyPaths` has it: a colon would begin the verb. */
+const SEGMENT = '^[^:/]+$'
+
 function pathParameters({ path }: Endpoint): readonly Json[] {
   return paramNames(path).map(name => ({
     name,
     in: 'path',
     required: true,
-    schema: { type: 'string' },
+    schema: { type: 'string', minLength: 1, pattern: SEGMENT },
     ...(name === 'project' ? { description: 'Project id or number' } : {}),
   }))
 }

@@ -269,7 +269,7 @@ const PROJECT_ENDPOINTS = {
     query: NO_QUERY,
     body: ProjectInput,
     response: PolluxProject,
-    errors: ['ALREADY_EXISTS'],
+    errors: ['ALREADY_EXISTS', 'RESOURCE_NOT_FOUND'],
     audit: `${PROJECT_METHOD}.CreateProject`,
     summary: 'Makes a project.',
   }),
