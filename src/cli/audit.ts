@@ -171,11 +171,12 @@ function printEntries(
     { title: 'REASON' },
   ]
   const rows = (page.entries ?? []).map(entry => {
-    const { authenticationInfo, methodName, resourceName, requestMetadata } = payloadOf(entry)
+    const { authenticationInfo, methodName, resourceName, requestMetadata, status } = payloadOf(entry)
+    const method = methodName.slice(methodName.lastIndexOf('.') + 1)
     return [
       shownTime(invocation, entry.timestamp),
       authenticationInfo.principalSubject,
-      methodName.slice(methodName.lastIndexOf('.') + 1),
+      status?.code === undefined ? method : `${method} (refused)`,
       resourceName,
       requestMetadata.callerIp ?? '',
       requestMetadata.requestAttributes.reason ?? '',
@@ -189,6 +190,8 @@ interface Payload {
   readonly methodName: string
   readonly resourceName: string
   readonly authenticationInfo: { readonly principalSubject: string }
+  /** google.rpc.Status; empty where it was done. */
+  readonly status?: { readonly code?: number }
   readonly requestMetadata: {
     readonly callerIp: string | null
     readonly requestAttributes: { readonly reason: string | null }

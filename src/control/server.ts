@@ -46,6 +46,7 @@ import { type ServerFacts, serverHandlers } from './server-facts.ts'
 import { serviceAccountHandlers } from './service-accounts.ts'
 import { type QuotaReader, keyQuotaHandlers, projectQuotaHandlers, quotaHandlers } from './quotas.ts'
 import { type ShippedTiers, tierHandlers } from './tiers.ts'
+import { RefusalTrail, isRefusal } from './refusals.ts'
 import { sessionHandlers } from './sessions.ts'
 import { NO_SIGN_IN, type SignInSettings, signInHandlers } from './sign-in.ts'
 import { userHandlers } from './users.ts'
@@ -89,6 +90,7 @@ interface Reception {
   readonly open: Set<string>
   readonly projects: Storage['projects']
   readonly allowsPlainSignIn: boolean
+  readonly refusals: RefusalTrail
   readonly now: () => number
 }
 
@@ -108,7 +110,9 @@ export async function createControl(deps: ControlDeps): Promise<Control> {
   })
   const { allowsPlainSignIn } = signIn
   const { projects } = storage
-  const reception: Reception = { visitors: new WeakMap(), open: new Set(), projects, allowsPlainSignIn, now }
+  const refusals = new RefusalTrail(storage, deps.log, now)
+  const [visitors, open] = [new WeakMap(), new Set<string>()]
+  const reception: Reception = { visitors, open, projects, allowsPlainSignIn, refusals, now }
   fastify.setErrorHandler(answerError)
   fastify.setNotFoundHandler(request => {
     throw unknownMethod(request)
@@ -162,7 +166,10 @@ export async function createControl(deps: ControlDeps): Promise<Control> {
   await fastify.ready()
   return {
     handle: (request, response) => fastify.routing(request, response),
-    close: () => fastify.close(),
+    async close() {
+      await fastify.close()
+      await refusals.close()
+    },
   }
 }
 
@@ -188,12 +195,19 @@ function register<Table extends Readonly<Record<string, Endpoint>>>(
           const { allowsPlainSignIn } = reception
           const params = request.params as Readonly<Record<string, string>>
           const circumstances = { headers, browser, allowsPlainSignIn, nowMs: reception.now() }
-          await authorize({ caller, endpoint, params, request: circumstances }, reception.projects)
+          const asked = { caller, endpoint, params, request: circumstances }
+          await authorize(asked, reception.projects).catch((error: unknown) => {
+            noteRefusal(reception, error, { endpoint, request, isAtDoor: true })
+            throw error
+          })
           invitedBody(request, reply)
         },
         handler: async (request, reply) => {
           const visitor = visitorOf(reception, request)
-          const result = await handler(callOf(endpoint, visitor, request))
+          const result = await handler(callOf(endpoint, visitor, request)).catch((error: unknown) => {
+            noteRefusal(reception, error, { endpoint, request, isAtDoor: false })
+            throw error
+          })
           if (visitor.browser.setCookies.length > 0) reply.header('set-cookie', visitor.browser.setCookies)
           const isText = typeof result === 'string'
           reply.type(isText ? 'text/plain; version=0.0.4; charset=utf-8' : 'application/json; charset=UTF-8')
@@ -204,19 +218,42 @@ function register<Table extends Readonly<Record<string, Endpoint>>>(
   }
 }
 
-function callOf(endpoint: Endpoint, { caller, browser }: Visitor, request: FastifyRequest): AnyCall {
+/** Takes an error down that says that a permission is missing. */
+function noteRefusal(
+  reception: Reception,
+  error: unknown,
+  {
+    request,
+    endpoint,
+    isAtDoor,
+  }: { readonly request: FastifyRequest; readonly endpoint: Endpoint; readonly isAtDoor: boolean },
+): void {
+  if (!isRefusal(error, isAtDoor)) return
+  const { caller } = visitorOf(reception, request)
+  const { subject: principal } = caller.principal
+  reception.refusals.note({ principal, endpoint, ...senderOf(request) }, error)
+}
+
+function senderOf(request: FastifyRequest) {
   const { raw } = request
   const { requestId, clientAddress: callerIp } = factsOf(raw)
   const reason = raw.headers['x-goog-request-reason']
   return {
-    endpoint,
-    ...caller,
-    browser,
     requestId,
     callerIp,
     userAgent: raw.headers['user-agent'] ?? null,
     requestReason: typeof reason === 'string' ? reason : null,
     params: request.params as Readonly<Record<string, string>>,
+  }
+}
+
+function callOf(endpoint: Endpoint, { caller, browser }: Visitor, request: FastifyRequest): AnyCall {
+  const { raw } = request
+  return {
+    endpoint,
+    ...caller,
+    ...senderOf(request),
+    browser,
     query: parseQuery(endpoint, queryOf(raw)),
     body: parseBody(endpoint, request.body),
   }
@@ -233,8 +270,14 @@ function queryOf({ url = '' }: IncomingMessage): URLSearchParams {
   return new URLSearchParams(mark === -1 ? '' : url.slice(mark + 1))
 }
 
+/** Decoded, as the router compares it; as it came where that cannot be. */
 function pathOf(request: FastifyRequest): string {
-  return request.url.split('?', 1)[0] ?? ''
+  const path = request.url.split('?', 1)[0] ?? ''
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    return path
+  }
 }
 
 /** A client that waits for leave to send its body (`Expect: 100-continue`) gets it once it may make the call. */

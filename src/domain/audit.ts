@@ -1,7 +1,10 @@
 import { canonicalJson } from './canonical-json.ts'
 import { ORGANIZATION } from './project.ts'
 
-/** Who did what to which resource: one entry for every change and every reveal, written in the change's transaction. */
+/**
+ * Who did what to which resource: one entry for every change and every reveal, written in the change's transaction; and for
+ * what was refused for want of a permission.
+ */
 export interface AuditEntry {
   readonly insertId: string
   /** e.g. `tokens/admin`; `system` for what Pollux does by itself. */
@@ -21,6 +24,15 @@ export interface AuditEntry {
   readonly request: unknown
   readonly before: unknown
   readonly after: unknown
+  /** Absent or null: it was done. Else why it was refused. */
+  readonly status?: AuditStatus | null
+}
+
+/** google.rpc.Status, as AuditLog.status has it. */
+export interface AuditStatus {
+  /** google.rpc.Code. */
+  readonly code: number
+  readonly message: string
 }
 
 /** An entry about what Pollux did by itself. */
@@ -60,7 +72,7 @@ export interface LogEntry {
   readonly logName: string
   readonly insertId: string
   readonly timestamp: string
-  readonly severity: 'NOTICE'
+  readonly severity: 'NOTICE' | 'ERROR'
   readonly resource: { readonly type: 'audited_resource'; readonly labels: Readonly<Record<string, string>> }
   readonly labels: Readonly<Record<string, string>>
   readonly protoPayload: Readonly<Record<string, unknown>>
@@ -80,6 +92,7 @@ export function digestedText(entry: Omit<ChainedEntry, 'digest'>): string {
 
 function undigested(entry: Omit<ChainedEntry, 'digest'>): LogEntry {
   const { methodName, permission, projectNumber, resourceName } = entry
+  const status = entry.status ?? null
   const parent = projectNumber === null ? ORGANIZATION : `projects/${projectNumber}`
   const serviceName = methodName.startsWith('google.api.apikeys.')
     ? 'apikeys.googleapis.com'
@@ -91,7 +104,7 @@ function undigested(entry: Omit<ChainedEntry, 'digest'>): LogEntry {
     logName: `${parent}/logs/cloudaudit.googleapis.com%2F${isReveal ? 'data_access' : 'activity'}`,
     insertId: entry.insertId,
     timestamp: new Date(entry.timeMs).toISOString(),
-    severity: 'NOTICE',
+    severity: status === null ? 'NOTICE' : 'ERROR',
     resource: {
       type: 'audited_resource',
       labels: {
@@ -110,7 +123,7 @@ function undigested(entry: Omit<ChainedEntry, 'digest'>): LogEntry {
       methodName,
       resourceName,
       authenticationInfo: { principalSubject: entry.principal },
-      authorizationInfo: [{ resource: resourceName, permission, granted: true }],
+      authorizationInfo: [{ resource: resourceName, permission, granted: status === null }],
       requestMetadata: {
         callerIp: entry.callerIp,
         callerSuppliedUserAgent: entry.userAgent,
@@ -119,7 +132,7 @@ function undigested(entry: Omit<ChainedEntry, 'digest'>): LogEntry {
       request: entry.request,
       resourceOriginalState: entry.before,
       response: entry.after,
-      status: {},
+      status: status ?? {},
     },
   }
 }

@@ -32,6 +32,7 @@ export function auditRow(entry: AuditEntry, timeMs: number, end: ChainEnd): Audi
     request: canonicalJson(entry.request ?? null),
     before: canonicalJson(entry.before ?? null),
     after: canonicalJson(entry.after ?? null),
+    status: (entry.status ?? null) === null ? null : canonicalJson(entry.status),
     seq: 0,
     digest: '',
   }
@@ -55,8 +56,8 @@ export function chainedRow(row: AuditEntryRow, end: ChainEnd): AuditEntryRow {
  */
 export function digestOfRow(row: AuditEntryRow, previousDigest: string): string {
   const entry = chainedEntryOf(row, previousDigest)
-  const isCanonical = (['request', 'before', 'after'] as const).every(
-    name => canonicalJson(entry[name]) === row[name],
+  const isCanonical = (['request', 'before', 'after', 'status'] as const).every(
+    name => (row[name] ?? null) === null || canonicalJson(entry[name]) === row[name],
   )
   if (!isCanonical) throw new SyntaxError('a column of the audit entry is not canonical JSON')
   return digestOf(digestedText(entry))
@@ -79,6 +80,8 @@ export function chainedEntryOf(row: AuditEntryRow, previousDigest: string): Chai
     request: JSON.parse(row.request),
     before: JSON.parse(row.before),
     after: JSON.parse(row.after),
+    // A row of before the column has none.
+    status: (row.status ?? null) === null ? null : JSON.parse(row.status ?? 'null'),
     sequence: row.seq,
     previousDigest,
     digest: row.digest,

@@ -17,6 +17,7 @@ import { auditChain } from './migrations/0010-audit-chain.ts'
 import { usageParts } from './migrations/0011-usage-parts.ts'
 import { tierMoney } from './migrations/0015-tier-money.ts'
 import { refusals } from './migrations/0017-refusals.ts'
+import { auditStatus } from './migrations/0018-audit-status.ts'
 import type { Database } from './schema.ts'
 
 /** In the order of their names, which is the order in which they run. */
@@ -34,6 +35,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0011-usage-parts': usageParts,
   '0015-tier-money': tierMoney,
   '0017-refusals': refusals,
+  '0018-audit-status': auditStatus,
 }
 
 /** STATE_CONFLICT when the database was written by a newer program. Reads only. */

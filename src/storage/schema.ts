@@ -147,6 +147,8 @@ export interface AuditEntryTable {
   seq: number
   /** SHA-256 of the entry and the digest before (domain/audit.ts). */
   digest: string
+  /** Why it was refused, canonical JSON; null: it was done. */
+  status: string | null
 }
 
 /** One row: the last entry, and the signature that it is the last. */
