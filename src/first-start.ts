@@ -144,7 +144,7 @@ async function listedModel(upstream: Upstream): Promise<string | null> {
     const request = {
       httpMethod: 'GET',
       path: '/v1beta/models?pageSize=1000',
-      headers: [],
+      fields: '',
       body: Buffer.alloc(0),
     } as const
     const { body } = await upstream.fetch(request, patience, MODEL_LIST_BYTES_MAX)

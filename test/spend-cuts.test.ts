@@ -17,13 +17,14 @@ import { type Listener } from '../src/http/listener.ts'
 import { openStorage } from '../src/storage/open.ts'
 import type { RecordRow } from '../src/storage/record-row.ts'
 import type { Storage } from '../src/storage/storage.ts'
+import { ceiling } from './ceiling.ts'
 import { createKey, cutGateway, listenFor, repliesOf, testAudit } from './cut-gateway.ts'
 import { type CuttingUpstream, type Plan, startCuttingUpstream, wholeReply } from './cutting-upstream.ts'
 import { readRecords, recordsOfCalls } from './records.ts'
 import { FORMS, type Form, openCall } from './traffic.ts'
 
 const MODEL = 'gemini-2.5-flash'
-const DRAIN_MS = 150
+const DRAIN_MS = ceiling(150)
 const CAP_NANOS = 1_000_000_000_000_000
 const AT_ONCE = 48
 const keyString = mintKeyString('key')

@@ -17,14 +17,7 @@ export async function countPromptTokens(
   const request = {
     httpMethod: 'POST' as const,
     path: `/${apiVersion}/models/${encodeURIComponent(model)}:countTokens`,
-    headers: [
-      'accept',
-      'application/json',
-      'accept-encoding',
-      'identity',
-      'content-type',
-      'application/json',
-    ],
+    fields: 'accept: application/json\r\naccept-encoding: identity\r\ncontent-type: application/json\r\n',
     body: withModel(body, `models/${model}`),
   }
   let late: NodeJS.Timeout | undefined

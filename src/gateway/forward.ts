@@ -7,21 +7,24 @@ export function upstreamRequest({ grant, body }: Admission, call: Call): Upstrea
   return {
     httpMethod: grant.method.httpMethod,
     path: grant.upstreamPath + forwardedQuery(call),
-    headers: upstreamHeaders(grant, call),
+    fields: upstreamFields(grant, call),
     body,
   }
 }
 
 /** Everything that is not named here stays here: credentials, cookies, hop-by-hop, addresses. */
-function upstreamHeaders(grant: Grant, call: Call): string[] {
-  const headers = ['accept', 'application/json, text/event-stream', 'accept-encoding', 'identity']
-  if (grant.method.body !== 'none') headers.push('content-type', 'application/json')
+function upstreamFields(grant: Grant, call: Call): string {
+  let fields = grant.method.body === 'none' ? PLAIN_FIELDS : JSON_FIELDS
   const given = call.request.headers
   const client = given['x-goog-api-client']
   const timeout = given['x-server-timeout']
-  if (given['user-agent'] !== undefined) headers.push('user-agent', given['user-agent'])
-  if (typeof client === 'string') headers.push('x-goog-api-client', client)
-  if (typeof timeout === 'string') headers.push('x-server-timeout', timeout)
-  if (given['accept-language'] !== undefined) headers.push('accept-language', given['accept-language'])
-  return headers
+  const language = given['accept-language']
+  if (given['user-agent'] !== undefined) fields += `user-agent: ${given['user-agent']}\r\n`
+  if (typeof client === 'string') fields += `x-goog-api-client: ${client}\r\n`
+  if (typeof timeout === 'string') fields += `x-server-timeout: ${timeout}\r\n`
+  if (language !== undefined) fields += `accept-language: ${language}\r\n`
+  return fields
 }
+
+const PLAIN_FIELDS = 'accept: application/json, text/event-stream\r\naccept-encoding: identity\r\n'
+const JSON_FIELDS = `${PLAIN_FIELDS}content-type: application/json\r\n`

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import type { UsageRecord } from '../domain/usage.ts'
 import type { Gateway } from './call.ts'
+import type { Exchange } from './connection.ts'
 import { meterStream, meterUnary } from './meter.ts'
 import { routeOf } from './methods.ts'
 import type { OpenCall } from './open-calls.ts'
@@ -11,7 +12,7 @@ it.each(['generateContent', 'streamGenerateContent'])(
   async verb => {
     const records: UsageRecord[] = []
     let aborted: Error | null = null
-    const headers = { location: 'https://elsewhere.example/' }
+    const head = { status: 302, contentType: null, retryAfter: null, serviceTier: null }
     const call = { id: 'c', startTimeMs: 0, startedMs: 0, target: { path: '', query: new URLSearchParams() } }
     const { method } = routeOf('POST', `/v1beta/models/m:${verb}`)
     const entry = { project: { number: '1' }, key: { uid: 'k' } }
@@ -24,13 +25,11 @@ it.each(['generateContent', 'streamGenerateContent'])(
     } as unknown as Gateway
     const answered = method.streams
       ? meterStream(
-          new UpstreamAnswer(302, headers, {
-            abort: (cause: Error) => (aborted = cause),
-          } as unknown as ConstructorParameters<typeof UpstreamAnswer>[2]),
+          new UpstreamAnswer(head, { abort: (cause: Error) => (aborted = cause) } as unknown as Exchange),
           open,
           io,
         )
-      : meterUnary({ status: 302, headers, atMs: 0, body: Buffer.from('<html>') }, open, io)
+      : meterUnary({ ...head, atMs: 0, body: Buffer.from('<html>') }, open, io)
     await expect(answered).rejects.toMatchObject({ reason: 'UPSTREAM_BROKEN', httpStatus: 502 })
     expect(records).toMatchObject([
       { outcome: 'void', httpStatus: 502, usage: { totalTokens: 0 }, costNanos: 0, postedNanos: 0 },

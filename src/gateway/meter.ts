@@ -34,7 +34,7 @@ export async function meterUnary(answer: WholeAnswer, open: OpenCall, io: Gatewa
   }
   const reply = filterModels(json, grant) ?? body
   const { outcome, usage, modelVersion, grounding } = meteredBy(grant, json)
-  const served = servedAs(answer.headers['x-gemini-service-tier'], grounding)
+  const served = servedAs(answer.serviceTier, grounding)
   const ending: Ending = {
     outcome,
     usage,

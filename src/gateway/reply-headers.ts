@@ -10,12 +10,13 @@ const RETRY_AFTER_SECONDS_MAX = 60
 /** Headers of a reply of the upstream. `contentType` replaces the upstream's. */
 export function replyHeaders(call: Call, answer: AnswerHead, contentType?: string): OutgoingHttpHeaders {
   const headers = ownHeaders(call.request, call.id)
-  const { 'content-type': type, 'x-gemini-service-tier': tier, 'retry-after': retryAfter } = answer.headers
-  const given = contentType ?? type
-  if (given !== undefined) headers['content-type'] = given
-  if (typeof tier === 'string') headers['x-gemini-service-tier'] = tier
+  const { serviceTier, retryAfter } = answer
+  const given = contentType ?? answer.contentType
+  if (given !== null) headers['content-type'] = given
+  if (serviceTier !== null) headers['x-gemini-service-tier'] = serviceTier
   // A date, too, may be hours away.
-  if (Number(retryAfter) <= RETRY_AFTER_SECONDS_MAX) headers['retry-after'] = retryAfter
+  if (retryAfter !== null && Number(retryAfter) <= RETRY_AFTER_SECONDS_MAX)
+    headers['retry-after'] = retryAfter
   return headers
 }
 

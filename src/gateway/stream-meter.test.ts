@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { ApiError } from '../domain/error.ts'
 import type { ReplySink } from '../http/reply.ts'
+import type { Exchange } from './connection.ts'
 import type { Ending } from './settle.ts'
 import { ElementSplitter, EventSplitter } from './splitter.ts'
 import { StreamMeter } from './stream-meter.ts'
-import { type HeadHandler, UpstreamAnswer } from './upstream-answer.ts'
+import { UpstreamAnswer } from './upstream-answer.ts'
 
 const CREDENTIAL = 'the-real-credential'
 
@@ -12,12 +13,12 @@ const CREDENTIAL = 'the-real-credential'
 function play(events = true) {
   let writable = true
   const upstream = { paused: 0, resumed: 0, aborted: null as Error | null }
-  const controller = {
+  const exchange = {
     pause: () => upstream.paused++,
     resume: () => upstream.resumed++,
     abort: (cause: Error) => (upstream.aborted = cause),
   }
-  const answer = new UpstreamAnswer(200, {}, controller as unknown as Controller)
+  const answer = new UpstreamAnswer(HEAD, exchange as unknown as Exchange)
   const endings: Ending[] = []
   let durable = (): void => {}
   const credentialReasons: string[] = []
@@ -52,7 +53,7 @@ function play(events = true) {
   const block = (): void => void (writable = false)
   return { answer, meter, sink, client, upstream, endings, credentialReasons, send, settled, block }
 }
-type Controller = Parameters<HeadHandler['onResponseStart']>[0]
+const HEAD = { status: 200, contentType: null, retryAfter: null, serviceTier: null }
 
 const event = (json: unknown): string => `data: ${JSON.stringify(json)}\r\n\r\n`
 const text = (index = 0) => ({ candidates: [{ index, content: { parts: [{ text: 'x' }] } }] })

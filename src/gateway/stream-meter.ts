@@ -196,7 +196,7 @@ export class StreamMeter implements ReplyStream, BodyConsumer {
         httpStatus: this.#clientStatus ?? 200,
         usage: this.#usage,
         modelVersion: this.#modelVersion,
-        served: servedAs(this.#options.answer.headers['x-gemini-service-tier'], this.#grounding),
+        served: servedAs(this.#options.answer.serviceTier, this.#grounding),
         firstByteAtMs: this.#options.answer.atMs,
         responseBytes: this.#responseBytes + (this.#held ?? []).reduce((sum, bytes) => sum + bytes.length, 0),
       })

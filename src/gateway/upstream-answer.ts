@@ -1,13 +1,13 @@
-import type { Dispatcher } from 'undici'
-import type { IncomingHttpHeaders } from 'node:http'
+import type { Exchange, ExchangeHandler } from './connection.ts'
+import type { ReplyHead } from './reply-parser.ts'
 
 /** A request as it is sent upstream, without the credential. */
 export interface UpstreamRequest {
   readonly httpMethod: 'GET' | 'POST'
   /** Path and query, starting with the API version. */
   readonly path: string
-  /** Names and values in turn, as undici takes them fastest. */
-  readonly headers: readonly string[]
+  /** Its fields as text: lower-case names, each line with its end. */
+  readonly fields: string
   readonly body: Buffer
 }
 
@@ -29,9 +29,7 @@ export interface BodyConsumer {
 }
 
 /** The head of a reply. */
-export interface AnswerHead {
-  readonly status: number
-  readonly headers: IncomingHttpHeaders
+export interface AnswerHead extends ReplyHead {
   /** performance.now() when the head came. */
   readonly atMs: number
 }
@@ -44,19 +42,23 @@ export interface WholeAnswer extends AnswerHead {
 /** The head of a reply, and its body once somebody takes it. */
 export class UpstreamAnswer implements AnswerHead {
   readonly status: number
-  readonly headers: IncomingHttpHeaders
+  readonly contentType: string | null
+  readonly retryAfter: string | null
+  readonly serviceTier: string | null
   readonly atMs: number
-  readonly #controller: Dispatcher.DispatchController
+  readonly #exchange: Exchange
   /** What came before a consumer did. */
   #early: Buffer[] = []
   #consumer: BodyConsumer | null = null
   #outcome: { readonly cause: Error | null } | null = null
 
-  constructor(status: number, headers: IncomingHttpHeaders, controller: Dispatcher.DispatchController) {
+  constructor({ status, contentType, retryAfter, serviceTier }: ReplyHead, exchange: Exchange) {
     this.status = status
-    this.headers = headers
+    this.contentType = contentType
+    this.retryAfter = retryAfter
+    this.serviceTier = serviceTier
     this.atMs = performance.now()
-    this.#controller = controller
+    this.#exchange = exchange
   }
 
   /** Hands the body over, from its first byte. */
@@ -85,16 +87,16 @@ export class UpstreamAnswer implements AnswerHead {
   }
 
   pause(): void {
-    this.#controller.pause()
+    this.#exchange.pause()
   }
 
   resume(): void {
-    this.#controller.resume()
+    this.#exchange.resume()
   }
 
   /** Closes the connection; the consumer is told by `fail`. */
   abort(cause: Error): void {
-    this.#controller.abort(cause)
+    this.#exchange.abort(cause)
   }
 
   /** For the dispatch handler only. */
@@ -134,13 +136,13 @@ interface Waiting<Answer> {
 }
 
 /**
- * The handler that turns undici's callbacks into one answer, given at its head. undici calls exactly one of onResponseEnd
- * and onResponseError, which is what lets every admission be settled exactly once.
+ * Turns what comes over a connection into one answer, given at its head. Every exchange ends exactly once, which is what
+ * lets every admission be settled exactly once.
  */
-export class HeadHandler implements Dispatcher.DispatchHandler {
+export class HeadHandler implements ExchangeHandler {
   readonly #waiting: Waiting<UpstreamAnswer>
   readonly #sender: Sender | null
-  #sent = false
+  #exchange: Exchange | null = null
   #answer: UpstreamAnswer | null = null
 
   constructor(waiting: Waiting<UpstreamAnswer>, sender: Sender | null) {
@@ -148,44 +150,38 @@ export class HeadHandler implements Dispatcher.DispatchHandler {
     this.#sender = sender
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#sent = true
-    this.#sender?.started(controller)
+  onSent(exchange: Exchange): void {
+    this.#exchange = exchange
+    this.#sender?.started(exchange)
   }
 
-  onResponseStart(
-    controller: Dispatcher.DispatchController,
-    status: number,
-    headers: IncomingHttpHeaders,
-  ): void {
-    // An interim reply is not the answer (RFC 9110 section 15.2).
-    if (status < 200) return
-    this.#answer = new UpstreamAnswer(status, headers, controller)
+  onHead(head: ReplyHead): void {
+    if (this.#exchange === null) return
+    this.#answer = new UpstreamAnswer(head, this.#exchange)
     this.#waiting.resolve(this.#answer)
   }
 
-  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onData(chunk: Buffer): void {
     this.#answer?.push(chunk)
   }
 
-  onResponseEnd(): void {
+  onEnd(): void {
     this.#answer?.finish(null)
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController, cause: Error): void {
-    if (this.#answer === null) this.#waiting.fail(cause, this.#sent)
+  onError(cause: Error): void {
+    if (this.#answer === null) this.#waiting.fail(cause, this.#exchange !== null)
     else this.#answer.finish(cause)
   }
 }
 
 /** As above, but the answer is given once it is whole: one promise for a unary call. */
-export class WholeHandler implements Dispatcher.DispatchHandler {
+export class WholeHandler implements ExchangeHandler {
   readonly #waiting: Waiting<WholeAnswer>
   readonly #sender: Sender | null
   readonly #bytesMax: number
-  #sent = false
-  #status = 0
-  #headers: IncomingHttpHeaders = {}
+  #exchange: Exchange | null = null
+  #head: ReplyHead | null = null
   #atMs = 0
   readonly #chunks: Buffer[] = []
   #bytes = 0
@@ -196,34 +192,30 @@ export class WholeHandler implements Dispatcher.DispatchHandler {
     this.#bytesMax = bytesMax
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#sent = true
-    this.#sender?.started(controller)
+  onSent(exchange: Exchange): void {
+    this.#exchange = exchange
+    this.#sender?.started(exchange)
   }
 
-  onResponseStart(
-    _controller: Dispatcher.DispatchController,
-    status: number,
-    headers: IncomingHttpHeaders,
-  ): void {
-    if (status < 200) return
-    this.#status = status
-    this.#headers = headers
+  onHead(head: ReplyHead): void {
+    this.#head = head
     this.#atMs = performance.now()
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onData(chunk: Buffer): void {
     this.#bytes += chunk.length
     this.#chunks.push(chunk)
-    if (this.#bytes > this.#bytesMax) controller.abort(new BodyTooLarge(this.#bytesMax))
+    if (this.#bytes > this.#bytesMax) this.#exchange?.abort(new BodyTooLarge(this.#bytesMax))
   }
 
-  onResponseEnd(): void {
+  onEnd(): void {
+    if (this.#head === null) return
+    const { status, contentType, retryAfter, serviceTier } = this.#head
     const body = joined(this.#chunks)
-    this.#waiting.resolve({ status: this.#status, headers: this.#headers, atMs: this.#atMs, body })
+    this.#waiting.resolve({ status, contentType, retryAfter, serviceTier, atMs: this.#atMs, body })
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController, cause: Error): void {
-    this.#waiting.fail(cause, this.#sent)
+  onError(cause: Error): void {
+    this.#waiting.fail(cause, this.#exchange !== null)
   }
 }

@@ -1,6 +1,7 @@
-import { type Dispatcher, Pool } from 'undici'
 import { ApiError } from '../domain/error.ts'
 import { redactCredentials } from '../domain/redaction.ts'
+import { ExchangeFailure, type ExchangeHandler } from './connection.ts'
+import { Connections } from './connections.ts'
 import {
   HeadHandler,
   type Sender,
@@ -19,26 +20,14 @@ export interface UpstreamOptions {
   readonly credential: string
 }
 
-/** Server-side bound of a unary call as Google's SDKs state it; a stream's first byte comes far earlier. */
-const HEADERS_TIMEOUT_MS = 600_000
-/** Longest silence inside a reply. */
-const BODY_TIMEOUT_MS = 300_000
-const CONNECT_TIMEOUT_MS = 10_000
-const CONNECTIONS_MAX = 4_096
-
 /** Where calls are forwarded: one origin, one credential. */
 export class Upstream {
-  readonly #pool: Pool
+  readonly #connections: Connections
   readonly #basePath: string
   readonly #credential: string
 
   constructor(options: UpstreamOptions) {
-    this.#pool = new Pool(options.origin, {
-      connections: CONNECTIONS_MAX,
-      connect: { timeout: CONNECT_TIMEOUT_MS },
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      bodyTimeout: BODY_TIMEOUT_MS,
-    })
+    this.#connections = new Connections(options.origin, `x-goog-api-key: ${options.credential}\r\n`)
     this.#basePath = options.basePath
     this.#credential = options.credential
   }
@@ -69,18 +58,15 @@ export class Upstream {
     return redactCredentials(text.replaceAll(this.#credential, '[redacted]'))
   }
 
-  async close(): Promise<void> {
-    await this.#pool.destroy()
+  /** Ends every exchange that is under way. */
+  close(): Promise<void> {
+    this.#connections.close()
+    return Promise.resolve()
   }
 
-  #dispatch(request: UpstreamRequest, handler: Dispatcher.DispatchHandler): void {
-    const options: Dispatcher.DispatchOptions = {
-      method: request.httpMethod,
-      path: this.#basePath === '' ? request.path : this.#basePath + request.path,
-      headers: request.headers.concat('x-goog-api-key', this.#credential),
-      body: request.body.length === 0 ? null : request.body,
-    }
-    this.#pool.dispatch(options, handler)
+  #dispatch(request: UpstreamRequest, handler: ExchangeHandler): void {
+    const path = this.#basePath === '' ? request.path : this.#basePath + request.path
+    this.#connections.dispatch({ ...request, path }, handler)
   }
 }
 
@@ -88,7 +74,7 @@ type Fail = (cause: Error, sent: boolean) => void
 
 /** Fails for good, except that what was never sent is sent a second time. */
 function onceMore(dispatch: (fail: Fail) => void, reject: (failure: ForwardFailure) => void): Fail {
-  const fail: Fail = (cause, sent) => reject(new ForwardFailure(failureOf(cause), sent))
+  const fail: Fail = (cause, sent) => reject(new ForwardFailure(failureOf(cause, sent), sent))
   return (cause, sent) => (sent ? fail(cause, sent) : dispatch(fail))
 }
 
@@ -104,17 +90,12 @@ export class ForwardFailure extends Error {
   }
 }
 
-const TIMEOUTS: ReadonlySet<string> = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'])
-
 /** What a failed exchange means to the caller: 504 when time ran out, else 502. */
-export function failureOf(cause: Error): ApiError {
-  const code = 'code' in cause ? String(cause.code) : ''
-  if (TIMEOUTS.has(code)) {
-    return new ApiError('UPSTREAM_TIMEOUT', 'The upstream did not answer in time.', { cause })
-  }
-  if (code === 'ECONNREFUSED' || code === 'ENOTFOUND' || code.startsWith('UND_ERR_CONNECT')) {
+export function failureOf(cause: Error, sent = true): ApiError {
+  if (!sent)
     return new ApiError('UPSTREAM_UNREACHABLE', 'The upstream cannot be reached. Please retry.', { cause })
-  }
+  if (cause instanceof ExchangeFailure && cause.code === 'REPLY_TIMEOUT')
+    return new ApiError('UPSTREAM_TIMEOUT', 'The upstream did not answer in time.', { cause })
   return new ApiError('UPSTREAM_BROKEN', 'The upstream broke the connection before its reply was whole.', {
     cause,
   })
