@@ -4,6 +4,7 @@ import { KEY_BUDGETS_V1, PROJECT_BUDGETS_V1 } from '../src/contract/budgets.v1.t
 import type { BodyOf } from '../src/contract/endpoint.ts'
 import { POLLUX_V1 } from '../src/contract/pollux.v1.ts'
 import { USERS_V1 } from '../src/contract/users.v1.ts'
+import { CALL_SCREENS, addCalls } from './calls-furniture.ts'
 import { LIMIT_SCREENS, addLimits } from './limits-furniture.ts'
 import { PEOPLE_SCREENS, addPeople } from './people-furniture.ts'
 import { OWNER, PASSWORD, ageProofs, setUpOwner } from './people.ts'
@@ -73,6 +74,7 @@ const SCREENS: readonly Screen[] = [
   },
   ...LIMIT_SCREENS,
   ...PEOPLE_SCREENS,
+  ...CALL_SCREENS,
   { name: 'nowhere', path: '/settings/nowhere' },
   {
     name: 'sign-in-refused',
@@ -120,6 +122,7 @@ export interface Place extends Omit<Screen, 'path'> {
 export async function furnish(pollux: Pollux, fresh: Pollux): Promise<readonly Place[]> {
   await addKeys(pollux)
   await addLimits(pollux)
+  await addCalls(pollux)
   const { port } = new URL(pollux.origin)
   await setUpOwner({ client: pollux.client, port: Number(port) })
   await addPeople(pollux)

@@ -25,6 +25,8 @@ export const PATHS = {
   serviceAccounts: '/members/service-accounts',
   serviceAccount: '/members/service-accounts/:project/:account',
   roles: '/members/roles',
+  calls: '/calls',
+  security: '/security',
 } as const
 
 /** The door, and where to go from there. */
@@ -45,6 +47,11 @@ export function keysPath(search: Readonly<Record<string, string>> = {}): string 
 /** Create key; the search fills the form in, e.g. `{ project, name, models }`. */
 export function newKeyPath(search: Readonly<Record<string, string>> = {}): string {
   return withSearch(PATHS.newKey, search)
+}
+
+/** The calls; the search filters them, and opens one. */
+export function callsPath(search: Readonly<Record<string, string>> = {}): string {
+  return withSearch(PATHS.calls, search)
 }
 
 export function keyPath({ project, key }: KeyPlace): string {

@@ -86,6 +86,14 @@ const router = createBrowserRouter([
         path: PATHS.roles,
         lazy: async () => ({ Component: (await import('./members/roles-screen.tsx')).RolesScreen }),
       },
+      {
+        path: PATHS.calls,
+        lazy: async () => ({ Component: (await import('./calls/calls-screen.tsx')).CallsScreen }),
+      },
+      {
+        path: PATHS.security,
+        lazy: async () => ({ Component: (await import('./security/security-screen.tsx')).SecurityScreen }),
+      },
       { path: '*', element: <Lost /> },
     ],
   },

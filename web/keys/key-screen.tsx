@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { useEffect } from 'react'
+import { Tab, TabList, TabPanel, Tabs } from 'react-aria-components'
 import { useLocation, useParams } from 'react-router'
 import { type KeyPlace, editKeyPath } from '../paths.ts'
 import { type KeyJson, keyBudgetsQuery, keyQuery, serverQuery, usageQuery } from '../queries.ts'
@@ -8,9 +9,13 @@ import { CopyButton } from '../ui/copy-button.tsx'
 import { ErrorNotice } from '../ui/notice.tsx'
 import { Page } from '../ui/page.tsx'
 import { Time } from '../ui/time.tsx'
+import { useUrlState } from '../url-state.ts'
 import { chipsOf } from './chips.ts'
 import { draftOf } from './patch.ts'
+import { KeyAudit } from './key-audit.tsx'
 import { KeyBudgets } from './key-budgets.tsx'
+import { KeyCalls } from './key-calls.tsx'
+import { KeyLedger } from './key-ledger.tsx'
 import { KeyMenu } from './key-menu.tsx'
 import { Chips, StatusMark } from './key-status.tsx'
 import { KeyTest } from './key-test.tsx'
@@ -18,6 +23,18 @@ import { KeyUsage } from './key-usage.tsx'
 import { type KeyRow, idOf, statusOf } from './rows.ts'
 import './form.css'
 import './key-screen.css'
+
+const TABS = [
+  ['overview', 'Overview'],
+  ['calls', 'Calls'],
+  ['ledger', 'Ledger'],
+  ['audit', 'Audit'],
+] as const
+const FIRST_TAB = { tab: 'overview' } as const
+
+function isTab(text: string): boolean {
+  return TABS.some(([id]) => id === text)
+}
 
 /** One key: what it is, may do, did and costs. */
 export function KeyScreen() {
@@ -28,6 +45,7 @@ export function KeyScreen() {
   const usage = useQuery(usageQuery({ ...place, groupBy: ['model'] }))
   const days = useQuery(usageQuery({ ...place, groupBy: ['time', 'model'] }))
   const { data: server } = useQuery(serverQuery)
+  const [{ tab }, setTab] = useUrlState<Readonly<Record<'tab', string>>>(FIRST_TAB)
   useScrollToHash(key.data !== undefined)
   if (key.error !== null) return <ErrorNotice title="The key could not be read" error={key.error} />
   if (key.data === undefined) return <div className="waiting" />
@@ -43,28 +61,54 @@ export function KeyScreen() {
         </>
       }
     >
-      <div className="key">
-        <div className="key__column">
-          <Facts value={key.data} chips={row.chips} project={project} />
-          <section className="panel" id="spend" aria-labelledby="spend-title">
-            <h2 id="spend-title">Budgets that bind it</h2>
-            {budgets.error !== null && (
-              <ErrorNotice title="The budgets could not be read" error={budgets.error} />
-            )}
-            {budgets.data !== undefined && <KeyBudgets budgets={budgets.data} place={place} />}
-          </section>
-        </div>
-        <div className="key__column">
-          <section className="panel" id="usage" aria-labelledby="usage-title">
-            <h2 id="usage-title">Usage this month</h2>
-            {usage.error !== null && <ErrorNotice title="The usage could not be read" error={usage.error} />}
-            {usage.data !== undefined && days.data !== undefined && (
-              <KeyUsage report={usage.data} days={days.data} />
-            )}
-          </section>
-          <KeyTest place={place} models={server?.models ?? []} />
-        </div>
-      </div>
+      <Tabs
+        className="tabs"
+        selectedKey={isTab(tab) ? tab : 'overview'}
+        onSelectionChange={chosen => setTab({ tab: String(chosen) })}
+      >
+        <TabList aria-label="About this key" className="tabs__list key__tabs">
+          {TABS.map(([id, text]) => (
+            <Tab key={id} id={id} className="tabs__tab">
+              {text}
+            </Tab>
+          ))}
+        </TabList>
+        <TabPanel id="overview">
+          <div className="key">
+            <div className="key__column">
+              <Facts value={key.data} chips={row.chips} project={project} />
+              <section className="panel" id="spend" aria-labelledby="spend-title">
+                <h2 id="spend-title">Budgets that bind it</h2>
+                {budgets.error !== null && (
+                  <ErrorNotice title="The budgets could not be read" error={budgets.error} />
+                )}
+                {budgets.data !== undefined && <KeyBudgets budgets={budgets.data} place={place} />}
+              </section>
+            </div>
+            <div className="key__column">
+              <section className="panel" id="usage" aria-labelledby="usage-title">
+                <h2 id="usage-title">Usage this month</h2>
+                {usage.error !== null && (
+                  <ErrorNotice title="The usage could not be read" error={usage.error} />
+                )}
+                {usage.data !== undefined && days.data !== undefined && (
+                  <KeyUsage report={usage.data} days={days.data} />
+                )}
+              </section>
+              <KeyTest place={place} models={server?.models ?? []} />
+            </div>
+          </div>
+        </TabPanel>
+        <TabPanel id="calls">
+          <KeyCalls place={place} />
+        </TabPanel>
+        <TabPanel id="ledger">
+          <KeyLedger place={place} />
+        </TabPanel>
+        <TabPanel id="audit">
+          <KeyAudit value={key.data} />
+        </TabPanel>
+      </Tabs>
     </Page>
   )
 }
@@ -81,6 +125,7 @@ function rowFor(key: KeyJson, place: KeyPlace, budgets: Parameters<typeof status
     chips,
     spentNanos: 0n,
     budget: own[0] ?? null,
+    isCapped: budgets.length > 0,
   }
 }
 

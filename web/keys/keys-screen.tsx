@@ -5,10 +5,12 @@ import { ENVIRONMENTS } from '../../src/domain/key.ts'
 import { newKeyPath } from '../paths.ts'
 import { type UsageReport, budgetsQuery, keysQuery, projectsQuery, usageQuery } from '../queries.ts'
 import { ButtonLink } from '../ui/button.tsx'
+import { Choice } from '../ui/choice.tsx'
 import { ErrorNotice } from '../ui/notice.tsx'
 import { Page } from '../ui/page.tsx'
 import { useUrlState } from '../url-state.ts'
 import { KeyTable } from './key-table.tsx'
+import { RISKS, RISK_TEXT } from './risks.ts'
 import { type Filter, SORTS, STATUSES, STATUS_TEXT, filterGroups, groupKeys } from './rows.ts'
 import './keys.css'
 
@@ -17,6 +19,7 @@ const NO_FILTER = {
   status: '',
   environment: '',
   project: '',
+  risk: '',
   sort: 'created',
 } as const satisfies Filter
 
@@ -95,6 +98,9 @@ function Filters({ filter, onChange }: FiltersProps) {
       >
         {ENVIRONMENTS.map(environment => [environment, environment])}
       </Choice>
+      <Choice label="Look at" value={filter.risk} onChange={risk => onChange({ risk })}>
+        {RISKS.map(risk => [risk, RISK_TEXT[risk].title])}
+      </Choice>
       <label className="filters__sort">
         <span className="unseen">Order</span>
         <select
@@ -110,30 +116,5 @@ function Filters({ filter, onChange }: FiltersProps) {
         </select>
       </label>
     </search>
-  )
-}
-
-interface ChoiceProps {
-  readonly label: string
-  readonly value: string
-  readonly onChange: (value: string) => void
-  readonly children: readonly (readonly [string, string])[]
-}
-
-function Choice({ label, value, onChange, children }: ChoiceProps) {
-  return (
-    <select
-      className="input"
-      aria-label={label}
-      value={value}
-      onChange={event => onChange(event.target.value)}
-    >
-      <option value="">{label}: any</option>
-      {children.map(([value, text]) => (
-        <option key={value} value={value}>
-          {text}
-        </option>
-      ))}
-    </select>
   )
 }

@@ -1,6 +1,7 @@
 /** The list of keys as data: what a row says, which rows are asked for, in which order. */
 import type { BudgetJson, KeyJson, ProjectJson, UsageReport } from '../queries.ts'
 import { chipsOf } from './chips.ts'
+import { hasRisk, isRisk } from './risks.ts'
 
 export const STATUSES = ['active', 'unrestricted', 'over-cap', 'disabled', 'expired', 'deleted'] as const
 export type KeyStatus = (typeof STATUSES)[number]
@@ -25,6 +26,8 @@ export interface KeyRow {
   readonly spentNanos: bigint
   /** The budget of the key's own that is fullest. */
   readonly budget: BudgetJson | null
+  /** A budget of its own, of its project or of the organization ends what it spends. */
+  readonly isCapped: boolean
 }
 
 export interface KeyGroup {
@@ -38,6 +41,8 @@ export interface Filter {
   readonly status: string
   readonly environment: string
   readonly project: string
+  /** One of RISKS (risks.ts). */
+  readonly risk: string
   readonly sort: string
 }
 
@@ -67,6 +72,10 @@ export function groupKeys(facts: KeyFacts): readonly KeyGroup[] {
     facts.budgets.filter(({ scope }) => scope === 'key'),
     ({ project, key }) => `${project}/${key}`,
   )
+  const isAllCapped = facts.budgets.some(({ scope }) => scope === 'organization')
+  const capped = new Set(
+    facts.budgets.flatMap(({ scope, project = '' }) => (scope === 'project' ? [project] : [])),
+  )
   const spent = new Map<string, bigint>()
   for (const { keyUid, costNanos } of facts.usage.flatMap(({ rows }) => rows)) {
     if (keyUid !== undefined) spent.set(keyUid, (spent.get(keyUid) ?? 0n) + BigInt(costNanos))
@@ -78,7 +87,8 @@ export function groupKeys(facts: KeyFacts): readonly KeyGroup[] {
       project,
       rows: (keysByProject.get(idOf(project.name)) ?? []).map(key => {
         const own = budgets.get(`${project.projectId}/${idOf(key.name)}`) ?? []
-        return rowOf(key, project, { own, spentNanos: spent.get(key.uid) ?? 0n })
+        const isCapped = own.length > 0 || isAllCapped || capped.has(project.projectId)
+        return rowOf(key, project, { own, spentNanos: spent.get(key.uid) ?? 0n, isCapped })
       }),
     }))
 }
@@ -86,7 +96,7 @@ export function groupKeys(facts: KeyFacts): readonly KeyGroup[] {
 function rowOf(
   key: KeyJson,
   { projectId }: ProjectJson,
-  { own, spentNanos }: { readonly own: readonly BudgetJson[]; readonly spentNanos: bigint },
+  { own, ...facts }: Pick<KeyRow, 'spentNanos' | 'isCapped'> & { readonly own: readonly BudgetJson[] },
 ): KeyRow {
   const keyId = idOf(key.name)
   const chips = chipsOf(key)
@@ -97,7 +107,7 @@ function rowOf(
     name: key.displayName ?? keyId,
     status: statusOf(key, own, chips.length > 0),
     chips,
-    spentNanos,
+    ...facts,
     budget: own.toSorted((one, other) => shareOf(other) - shareOf(one))[0] ?? null,
   }
 }
@@ -114,7 +124,9 @@ export function statusOf(key: KeyJson, budgets: readonly BudgetJson[], isRestric
 /** The groups with the rows that are asked for. A project without any is left out, unless nothing was asked for. */
 export function filterGroups(groups: readonly KeyGroup[], filter: Filter): readonly KeyGroup[] {
   const q = filter.q.trim().toLowerCase()
-  const isNarrow = q !== '' || filter.status !== '' || filter.environment !== ''
+  const { risk } = filter
+  const nowMs = Date.now()
+  const isNarrow = q !== '' || filter.status !== '' || filter.environment !== '' || risk !== ''
   return groups
     .filter(({ project }) => filter.project === '' || project.projectId === filter.project)
     .map(({ project, rows }) => ({
@@ -124,6 +136,7 @@ export function filterGroups(groups: readonly KeyGroup[], filter: Filter): reado
           row =>
             (filter.status === '' ? row.status !== 'deleted' : row.status === filter.status) &&
             (filter.environment === '' || row.key.environment === filter.environment) &&
+            (!isRisk(risk) || hasRisk(row, risk, nowMs)) &&
             (q === '' || searchText(row).includes(q)),
         )
         .sort(ORDERS[filter.sort] ?? byCreation),

@@ -1,5 +1,16 @@
 import { useQuery } from '@tanstack/react-query'
-import { FolderClosed, Gauge, KeyRound, LogOut, Moon, Sun, SunMoon, Users } from 'lucide-react'
+import {
+  FolderClosed,
+  Gauge,
+  KeyRound,
+  LogOut,
+  Moon,
+  ScrollText,
+  ShieldCheck,
+  Sun,
+  SunMoon,
+  Users,
+} from 'lucide-react'
 import { Suspense, useEffect, useRef, useState } from 'react'
 import { Link, Outlet, useLocation } from 'react-router'
 import { PATHS, keysPath } from '../paths.ts'
@@ -17,6 +28,8 @@ const ENTRIES = [
   { to: PATHS.keys, text: 'API keys', Icon: KeyRound, isHere: /\/keys(?:\/|$)/ },
   { to: PATHS.projects, text: 'Projects', Icon: FolderClosed, isHere: /^\/projects(?!.*\/keys)/ },
   { to: PATHS.limits, text: 'Limits', Icon: Gauge, isHere: /^\/limits/ },
+  { to: PATHS.calls, text: 'Calls', Icon: ScrollText, isHere: /^\/calls/ },
+  { to: PATHS.security, text: 'Security', Icon: ShieldCheck, isHere: /^\/security/ },
   { to: PATHS.members, text: 'Members', Icon: Users, isHere: /^\/members/ },
 ] as const
 
