@@ -82,6 +82,8 @@ async function writers(engine: Engine): Promise<readonly (readonly [nodeId: stri
   const rows = await engine.db
     .selectFrom('usage_watermark')
     .select(['node_id', 'block'])
+    // One of the rows that a node has for each block.
+    .where('part', '=', 0)
     .where('block', 'in', select =>
       select.selectFrom('usage_block').select('block').orderBy('block', 'desc').limit(BLOCKS),
     )
