@@ -72,6 +72,10 @@ const SCREENS: readonly Screen[] = [
       await page.getByRole('dialog').waitFor()
     },
   },
+  { name: 'project', path: '/projects/web-shop' },
+  { name: 'project-settings', path: '/projects/web-shop/settings' },
+  { name: 'project-aliases', path: '/projects/web-shop/aliases' },
+  { name: 'projects-not-found', path: '/projects?q=nothing' },
   ...LIMIT_SCREENS,
   ...PEOPLE_SCREENS,
   ...CALL_SCREENS,
@@ -197,7 +201,14 @@ const CALLS = 8
 
 async function addKeys({ client, origin }: Pollux): Promise<void> {
   const project = 'web-shop'
-  await client.call(POLLUX_V1.createProject, { body: { projectId: project, displayName: 'Web shop' } })
+  await client.call(POLLUX_V1.createProject, {
+    body: {
+      projectId: project,
+      displayName: 'Web shop',
+      labels: { environment: 'production', team: 'shop' },
+      modelAliases: { 'shop-model': { model: 'gemini-3.8-flash' } },
+    },
+  })
   await client.call(POLLUX_V1.createProject, { body: { projectId: 'research', displayName: 'Research' } })
   await client.call(PROJECT_BUDGETS_V1.createBudget, {
     params: { project },

@@ -16,6 +16,7 @@ export const PATHS = {
   key: '/projects/:project/keys/:key',
   editKey: '/projects/:project/keys/:key/edit',
   projects: '/projects',
+  project: '/projects/:project/:tab?',
   limits: '/limits',
   tiers: '/limits/tiers',
   newTier: '/limits/tiers/new',
@@ -60,6 +61,16 @@ export function keyPath({ project, key }: KeyPlace): string {
 
 export function editKeyPath(place: KeyPlace): string {
   return `${keyPath(place)}/edit`
+}
+
+/** The limits of a project. */
+export function limitsPath(project = ''): string {
+  return withSearch(PATHS.limits, { project })
+}
+
+/** A project, or one of its other tabs; without one all projects. */
+export function projectPath(project = '', tab: '' | 'settings' | 'aliases' = ''): string {
+  return [PATHS.projects, encodeURIComponent(project), tab].filter(part => part !== '').join('/')
 }
 
 export function tierPath(tier: string): string {

@@ -51,6 +51,10 @@ const router = createBrowserRouter([
         lazy: async () => ({ Component: (await import('./projects/projects-screen.tsx')).ProjectsScreen }),
       },
       {
+        path: PATHS.project,
+        lazy: async () => ({ Component: (await import('./projects/project-screen.tsx')).ProjectScreen }),
+      },
+      {
         path: PATHS.limits,
         lazy: async () => ({ Component: (await import('./limits/limits-screen.tsx')).LimitsScreen }),
       },

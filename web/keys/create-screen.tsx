@@ -3,6 +3,7 @@ import { type ReactNode, useMemo, useState } from 'react'
 import { useSearchParams } from 'react-router'
 import { KEY_BUDGETS_V1 } from '../../src/contract/budgets.v1.ts'
 import { POLLUX_V1 } from '../../src/contract/pollux.v1.ts'
+import { KEY_QUOTAS_V1 } from '../../src/contract/quotas.v1.ts'
 import { keysPath } from '../paths.ts'
 import { type KeyJson, keysQuery, projectsQuery, serverQuery } from '../queries.ts'
 import { CreateProjectDialog } from '../projects/create-project-dialog.tsx'
@@ -12,9 +13,17 @@ import { CodeTabs } from '../ui/code-tabs.tsx'
 import { SelectField } from '../ui/field.tsx'
 import { ErrorNotice } from '../ui/notice.tsx'
 import { Page } from '../ui/page.tsx'
-import { type KeyDraft, TEMPLATES, bodyOf, capOf, draftFrom, keyIdOf, problemsOf } from './draft.ts'
+import { type KeyDraft, TEMPLATES, bodyOf, capOf, draftFrom, keyIdOf, problemsOf, quotasOf } from './draft.ts'
 import { cliCommands, curlCommands } from './equivalents.ts'
-import { AccessFields, BudgetFields, ClientFields, ExpiryFields, NameFields } from './key-form.tsx'
+import {
+  AccessFields,
+  BudgetFields,
+  ClientFields,
+  ExpiryFields,
+  NameFields,
+  QuotaFields,
+} from './key-form.tsx'
+import { terraformText } from './terraform.ts'
 import { NewKey } from './new-key.tsx'
 import { idOf } from './rows.ts'
 import { sentenceOf } from './sentence.ts'
@@ -75,6 +84,7 @@ function Form({ draft, onChange, onMade }: FormProps) {
       const made = await makeKey(draft, keyId)
       void queries.invalidateQueries({ queryKey: ['keys'] })
       void queries.invalidateQueries({ queryKey: ['budgets'] })
+      void queries.invalidateQueries({ queryKey: ['limits'] })
       onMade(made)
     } catch (cause) {
       setError(cause)
@@ -102,6 +112,9 @@ function Form({ draft, onChange, onMade }: FormProps) {
             <ClientFields {...part} ownAddress={server?.clientAddress ?? null} />
             <AccessFields {...part} models={server?.models ?? []} />
           </Part>
+          <Part title="Quotas">
+            <QuotaFields {...part} />
+          </Part>
           <Part title="Budget and expiry">
             <BudgetFields {...part} />
             <ExpiryFields {...part} />
@@ -126,7 +139,7 @@ function Form({ draft, onChange, onMade }: FormProps) {
   )
 }
 
-/** The key, and its budget before anybody has the key. If the budget is refused, the key goes again. */
+/** The key, with its budget and its limits before anybody has the key. If one is refused, the key goes again. */
 async function makeKey(draft: KeyDraft, keyId: string | undefined): Promise<Made> {
   const { project } = draft
   const { keyString = '', ...key } = await client.call(POLLUX_V1.createKey, {
@@ -135,15 +148,17 @@ async function makeKey(draft: KeyDraft, keyId: string | undefined): Promise<Made
     body: bodyOf(draft, Date.now()),
   })
   const cap = capOf(draft)
-  if (cap === null) return { key, keyString, draft }
   const params = { project, key: idOf(key.name) }
   try {
     const { period, policy } = draft
-    await client.call(KEY_BUDGETS_V1.createBudget, {
-      params,
-      query: { budgetId: period },
-      body: { cap, policy },
-    })
+    if (cap !== null) {
+      await client.call(KEY_BUDGETS_V1.createBudget, {
+        params,
+        query: { budgetId: period },
+        body: { cap, policy },
+      })
+    }
+    for (const body of quotasOf(draft)) await client.call(KEY_QUOTAS_V1.setQuotaLimit, { params, body })
   } catch (error) {
     await client.call(POLLUX_V1.deleteKey, { params, query: {} })
     throw error
@@ -196,6 +211,7 @@ function Equivalents({ draft, keyId }: { readonly draft: KeyDraft; readonly keyI
         snippets={[
           { id: 'cli', text: 'Command line', code: cliCommands(draft, place) },
           { id: 'curl', text: 'curl', code: curlCommands(draft, place) },
+          { id: 'terraform', text: 'Terraform', code: terraformText(draft, place) },
         ]}
       />
     </div>

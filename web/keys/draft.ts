@@ -17,6 +17,8 @@ import {
 import { assertKeyDisplayName, assertKeyId, parseAllowedModels } from '../../src/domain/key-fields.ts'
 import { GEMINI_SERVICE } from '../../src/domain/method-name.ts'
 import { parseUsd } from '../../src/domain/money.ts'
+import type { QuotaMetric } from '../../src/domain/quota.ts'
+import { parseQuotaLimit } from '../../src/domain/quota-fields.ts'
 import { parseRestrictions } from '../../src/domain/restriction.ts'
 import { problemOf } from './problem.ts'
 
@@ -55,6 +57,10 @@ export interface KeyDraft {
   readonly models: string
   /** null: every tool. */
   readonly tools: readonly AllowedTool[] | null
+  /** Requests a minute, input tokens a minute, requests a day, over all models; empty: no limit of its own. */
+  readonly rpm: string
+  readonly tpm: string
+  readonly rpd: string
   /** Dollars; empty: no cap. */
   readonly cap: string
   readonly period: BudgetPeriod
@@ -76,6 +82,9 @@ export const EMPTY_DRAFT: KeyDraft = {
   methods: [],
   models: '',
   tools: null,
+  rpm: '',
+  tpm: '',
+  rpd: '',
   cap: '',
   period: 'month',
   policy: 'clamp',
@@ -153,15 +162,40 @@ export function capOf({ cap }: KeyDraft): string | null {
   return nanos === null ? null : String(nanos)
 }
 
+/** What the three limits of the form count. */
+export const QUOTA_FIELDS = {
+  rpm: 'requestsPerMinute',
+  tpm: 'inputTokensPerMinute',
+  rpd: 'requestsPerDay',
+} as const satisfies Readonly<Record<'rpm' | 'tpm' | 'rpd', QuotaMetric>>
+export type QuotaField = keyof typeof QUOTA_FIELDS
+
+/** The limits that the form describes, as the API has them; not checked. */
+export function quotasOf(
+  draft: KeyDraft,
+): readonly { readonly metric: QuotaMetric; readonly value: string }[] {
+  return (Object.keys(QUOTA_FIELDS) as QuotaField[]).flatMap(field => {
+    const value = draft[field].trim()
+    return value === '' ? [] : [{ metric: QUOTA_FIELDS[field], value }]
+  })
+}
+
 export type Problems = Readonly<
-  Record<'name' | 'clients' | 'methods' | 'models' | 'cap' | 'expiry', string | null>
+  Record<'name' | 'clients' | 'methods' | 'models' | QuotaField | 'cap' | 'expiry', string | null>
 >
 
 /** What the server would refuse, said while it is typed. */
 export function problemsOf(draft: KeyDraft, nowMs: number): Problems {
   const isEmptyList = draft.clients !== 'any' && linesOf(draft[draft.clients]).length === 0
   const expireTime = expireTimeOf(draft, nowMs)
+  const quota = (field: QuotaField): string | null =>
+    draft[field].trim() === ''
+      ? null
+      : problemOf(() => parseQuotaLimit({ metric: QUOTA_FIELDS[field], value: draft[field].trim() }, 'limit'))
   return {
+    rpm: quota('rpm'),
+    tpm: quota('tpm'),
+    rpd: quota('rpd'),
     name: problemOf(() => assertKeyDisplayName(draft.name)),
     clients: isEmptyList
       ? 'Add an entry: an empty list restricts nothing.'
@@ -236,6 +270,9 @@ export function draftFrom(search: URLSearchParams): KeyDraft {
     methods: search.get('methods')?.split(','),
     models: list('models'),
     tools: tools === null ? undefined : ALLOWED_TOOLS.filter(tool => tools.split(',').includes(tool)),
+    rpm: search.get('rpm') ?? undefined,
+    tpm: search.get('tpm') ?? undefined,
+    rpd: search.get('rpd') ?? undefined,
     cap: search.get('cap') ?? undefined,
     period: one('period', BUDGET_PERIODS),
     policy: one('policy', BUDGET_POLICIES),

@@ -2,9 +2,10 @@
 import { KEY_BUDGETS_V1 } from '../../src/contract/budgets.v1.ts'
 import { fillTemplate } from '../../src/contract/endpoint.ts'
 import { POLLUX_V1 } from '../../src/contract/pollux.v1.ts'
-import { type KeyDraft, bodyOf, capOf, linesOf } from './draft.ts'
+import { KEY_QUOTAS_V1 } from '../../src/contract/quotas.v1.ts'
+import { type KeyDraft, bodyOf, capOf, linesOf, quotasOf } from './draft.ts'
 
-interface Place {
+export interface Place {
   readonly origin: string
   readonly keyId: string | undefined
   readonly nowMs: number
@@ -38,15 +39,25 @@ export function cliCommands(draft: KeyDraft, { keyId, nowMs }: Place): string {
     ['--expire-time', body.expireTime ?? undefined],
   ]
   const create = command('pollux keys create', flags)
-  if (capOf(draft) === null) return create
-  const budget = command('pollux budgets set', [
+  const place = [
     ['--project', draft.project],
     ['--key', keyId ?? 'KEY'],
+  ] as const
+  const quotas = quotasOf(draft).map(({ metric, value }) =>
+    command('pollux quotas set', [
+      ...place,
+      ['--metric', metric],
+      ['--value', value === '-1' ? 'unlimited' : value],
+    ]),
+  )
+  if (capOf(draft) === null) return [create, ...quotas].join('\n')
+  const budget = command('pollux budgets set', [
+    ...place,
     ['--period', draft.period],
     ['--cap', draft.cap.trim()],
     ['--policy', draft.policy],
   ])
-  return `${create}\n${budget}`
+  return [create, budget, ...quotas].join('\n')
 }
 
 /** For any HTTP client. The token comes from the environment: no secret stands in a command. */
@@ -54,10 +65,16 @@ export function curlCommands(draft: KeyDraft, { origin, keyId, nowMs }: Place): 
   const keys = fillTemplate(POLLUX_V1.createKey.path, { project: draft.project || 'PROJECT' })
   const create = curl(`${origin}${keys}${keyId === undefined ? '' : `?keyId=${keyId}`}`, bodyOf(draft, nowMs))
   const cap = capOf(draft)
-  if (cap === null) return create
   const params = { project: draft.project || 'PROJECT', key: keyId ?? 'KEY' }
   const budgets = fillTemplate(KEY_BUDGETS_V1.createBudget.path, params)
-  return `${create}\n${curl(`${origin}${budgets}?budgetId=${draft.period}`, { cap, policy: draft.policy })}`
+  const limits = `${origin}${fillTemplate(KEY_QUOTAS_V1.setQuotaLimit.path, params)}`
+  return [
+    create,
+    ...(cap === null
+      ? []
+      : [curl(`${origin}${budgets}?budgetId=${draft.period}`, { cap, policy: draft.policy })]),
+    ...quotasOf(draft).map(limit => curl(limits, limit)),
+  ].join('\n')
 }
 
 function curl(url: string, body: unknown): string {

@@ -9,6 +9,7 @@ import {
   type KeyDraft,
   METHODS,
   type Problems,
+  type QuotaField,
 } from './draft.ts'
 
 const CLIENT_TEXT: Readonly<Record<ClientKind, string>> = {
@@ -174,6 +175,35 @@ function MethodFields({ chosen, onChange }: MethodFieldsProps) {
       </div>
       <p className="field__hint">None chosen: every method.</p>
     </fieldset>
+  )
+}
+
+const QUOTA_TEXT: Readonly<Record<QuotaField, readonly [label: string, placeholder: string]>> = {
+  rpm: ['Requests a minute', '60'],
+  tpm: ['Input tokens a minute', '250000'],
+  rpd: ['Requests a day', '10000'],
+}
+
+export function QuotaFields({ draft, problems, onChange }: FormPartProps) {
+  return (
+    <>
+      <div className="form__three">
+        {(Object.keys(QUOTA_TEXT) as QuotaField[]).map(field => (
+          <TextField
+            key={field}
+            label={QUOTA_TEXT[field][0]}
+            value={draft[field]}
+            onChange={value => onChange({ [field]: value })}
+            problem={problems[field]}
+            placeholder={QUOTA_TEXT[field][1]}
+          />
+        ))}
+      </div>
+      <p className="field__hint">
+        Over all models together. Empty: only the limits of its project. Limits by model are set on the page
+        Limits.
+      </p>
+    </>
   )
 }
 

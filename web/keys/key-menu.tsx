@@ -1,9 +1,10 @@
 import { EllipsisVertical } from 'lucide-react'
 import { Suspense, lazy, useState } from 'react'
-import { Menu, MenuItem, MenuTrigger, Popover, Separator } from 'react-aria-components'
+import { Menu, MenuTrigger, Popover, Separator } from 'react-aria-components'
 import { useNavigate } from 'react-router'
 import { editKeyPath, keyPath } from '../paths.ts'
 import { IconButton } from '../ui/button.tsx'
+import { Item } from '../ui/menu.tsx'
 import { ErrorNotice } from '../ui/notice.tsx'
 import { addToast } from '../ui/toast.tsx'
 import type { KeyRow } from './rows.ts'
@@ -11,8 +12,9 @@ import { useKeyChanges } from './changes.ts'
 
 const RenameDialog = lazy(async () => ({ default: (await import('./rename-dialog.tsx')).RenameDialog }))
 const DeleteDialog = lazy(async () => ({ default: (await import('./delete-dialog.tsx')).DeleteDialog }))
+const ShowDialog = lazy(async () => ({ default: (await import('./show-key-dialog.tsx')).ShowKeyDialog }))
 
-type Asked = 'rename' | 'delete' | null
+type Asked = 'rename' | 'delete' | 'show' | null
 
 /** What can be done to a key. Deleted keys can only come back. */
 export function KeyMenu({ row }: { readonly row: KeyRow }) {
@@ -47,6 +49,7 @@ export function KeyMenu({ row }: { readonly row: KeyRow }) {
               <Item onAction={() => void navigate(`${keyPath(place)}#usage`)}>View usage</Item>
               <Item onAction={() => void navigate(`${keyPath(place)}#spend`)}>View spend</Item>
               <Separator className="menu__rule" />
+              {row.isRecoverable && <Item onAction={() => setAsked('show')}>Show key</Item>}
               <Item onAction={() => setAsked('rename')}>Rename</Item>
               <Item onAction={() => void navigate(editKeyPath(place))}>Edit restrictions</Item>
               {row.key.state === 'DISABLED' ? (
@@ -65,22 +68,9 @@ export function KeyMenu({ row }: { readonly row: KeyRow }) {
       {error !== null && <ErrorNotice title="Nothing was changed" error={error} />}
       <Suspense>
         {asked === 'rename' && <RenameDialog row={row} onClose={close} />}
+        {asked === 'show' && <ShowDialog row={row} onClose={close} />}
         {asked === 'delete' && <DeleteDialog row={row} onClose={close} />}
       </Suspense>
     </>
-  )
-}
-
-interface ItemProps {
-  readonly onAction: () => void
-  readonly isGrave?: boolean
-  readonly children: string
-}
-
-function Item({ onAction, isGrave = false, children }: ItemProps) {
-  return (
-    <MenuItem onAction={onAction} className={isGrave ? 'menu__item menu__item--grave' : 'menu__item'}>
-      {children}
-    </MenuItem>
   )
 }

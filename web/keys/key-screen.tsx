@@ -3,7 +3,14 @@ import { useEffect } from 'react'
 import { Tab, TabList, TabPanel, Tabs } from 'react-aria-components'
 import { useLocation, useParams } from 'react-router'
 import { type KeyPlace, editKeyPath } from '../paths.ts'
-import { type KeyJson, keyBudgetsQuery, keyQuery, serverQuery, usageQuery } from '../queries.ts'
+import {
+  type KeyJson,
+  keyBudgetsQuery,
+  keyQuery,
+  projectsQuery,
+  serverQuery,
+  usageQuery,
+} from '../queries.ts'
 import { ButtonLink } from '../ui/button.tsx'
 import { CopyButton } from '../ui/copy-button.tsx'
 import { ErrorNotice } from '../ui/notice.tsx'
@@ -46,10 +53,12 @@ export function KeyScreen() {
   const days = useQuery(usageQuery({ ...place, groupBy: ['time', 'model'] }))
   const { data: server } = useQuery(serverQuery)
   const [{ tab }, setTab] = useUrlState<Readonly<Record<'tab', string>>>(FIRST_TAB)
+  const { data: projects = [] } = useQuery(projectsQuery)
   useScrollToHash(key.data !== undefined)
   if (key.error !== null) return <ErrorNotice title="The key could not be read" error={key.error} />
   if (key.data === undefined) return <div className="waiting" />
-  const row = rowFor(key.data, place, budgets.data ?? [])
+  const isRecoverable = projects.some(one => one.projectId === project && one.recoverableKeys === true)
+  const row = { ...rowFor(key.data, place, budgets.data ?? []), isRecoverable }
   return (
     <Page
       title={row.name}
@@ -122,6 +131,7 @@ function rowFor(key: KeyJson, place: KeyPlace, budgets: Parameters<typeof status
     keyId: idOf(key.name),
     name: key.displayName ?? place.key,
     status: statusOf(key, own, chips.length > 0),
+    isRecoverable: false,
     chips,
     spentNanos: 0n,
     budget: own[0] ?? null,

@@ -43,7 +43,7 @@ export function NewKey({ place, keyString, draft }: NewKeyProps) {
           <h2>Take the key now</h2>
           <p>
             {isRecoverable
-              ? 'The console does not show it again. Its project keeps it sealed: who may, reads it with pollux keys reveal.'
+              ? 'Its project keeps it sealed: who may, reads it again with Show key in its menu, or with pollux keys reveal.'
               : 'It is stored as a digest only, so nobody can show it again. If it gets lost, make another.'}
           </p>
         </Notice>

@@ -21,6 +21,8 @@ export interface KeyRow {
   readonly keyId: string
   readonly name: string
   readonly status: KeyStatus
+  /** Whether its project keeps keys, so that this one may be shown again. */
+  readonly isRecoverable: boolean
   readonly chips: readonly string[]
   /** This month's cost, nano-dollars. */
   readonly spentNanos: bigint
@@ -95,7 +97,7 @@ export function groupKeys(facts: KeyFacts): readonly KeyGroup[] {
 
 function rowOf(
   key: KeyJson,
-  { projectId }: ProjectJson,
+  { projectId, recoverableKeys = false }: ProjectJson,
   { own, ...facts }: Pick<KeyRow, 'spentNanos' | 'isCapped'> & { readonly own: readonly BudgetJson[] },
 ): KeyRow {
   const keyId = idOf(key.name)
@@ -106,6 +108,7 @@ function rowOf(
     keyId,
     name: key.displayName ?? keyId,
     status: statusOf(key, own, chips.length > 0),
+    isRecoverable: recoverableKeys,
     chips,
     ...facts,
     budget: own.toSorted((one, other) => shareOf(other) - shareOf(one))[0] ?? null,

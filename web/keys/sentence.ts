@@ -1,5 +1,5 @@
 import { ALLOWED_TOOLS } from '../../src/domain/key.ts'
-import { type ClientKind, type KeyDraft, capOf, linesOf } from './draft.ts'
+import { type ClientKind, type KeyDraft, type QuotaField, capOf, linesOf } from './draft.ts'
 
 const PLACES: Readonly<Record<Exclude<ClientKind, 'any'>, readonly [one: string, many: string]>> = {
   addresses: ['the address', 'addresses'],
@@ -19,7 +19,9 @@ export function sentenceOf(draft: KeyDraft): string {
     toolsPart(tools),
     `from ${placesPart(draft)}`,
   ]
-  return `${parts.join(', ')}. ${spendPart(draft)} ${expiryPart(draft)}`
+  return [`${parts.join(', ')}.`, ratePart(draft), spendPart(draft), expiryPart(draft)]
+    .filter(part => part !== '')
+    .join(' ')
 }
 
 function toolsPart(tools: KeyDraft['tools']): string {
@@ -32,6 +34,20 @@ function placesPart(draft: KeyDraft): string {
   const entries = linesOf(draft[draft.clients])
   const [one, many] = PLACES[draft.clients]
   return entries.length === 1 ? `${one} ${entries[0]}` : `${entries.length} ${many}`
+}
+
+const RATES: Readonly<Record<QuotaField, string>> = {
+  rpm: 'requests a minute',
+  tpm: 'input tokens a minute',
+  rpd: 'requests a day',
+}
+
+function ratePart(draft: KeyDraft): string {
+  const rates = (Object.keys(RATES) as QuotaField[]).flatMap(field => {
+    const value = draft[field].trim()
+    return value === '' || value === '-1' ? [] : `${value} ${RATES[field]}`
+  })
+  return rates.length === 0 ? '' : `At most ${rates.join(', ')}.`
 }
 
 function spendPart(draft: KeyDraft): string {

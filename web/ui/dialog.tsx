@@ -30,6 +30,8 @@ interface ConfirmProps extends DialogProps {
   readonly verb: string
   readonly look?: 'first' | 'grave'
   readonly isDisabled?: boolean
+  /** What is said over an error. */
+  readonly failure?: string
   /** Closes the dialog when it resolves; what it rejects with is shown. */
   readonly onConfirm: () => Promise<unknown>
 }
@@ -39,6 +41,7 @@ export function ConfirmDialog({
   verb,
   look = 'first',
   isDisabled = false,
+  failure = 'Nothing was changed',
   onConfirm,
   ...dialog
 }: ConfirmProps) {
@@ -61,7 +64,7 @@ export function ConfirmDialog({
         className="dialog__form"
       >
         {dialog.children}
-        {error !== null && <ErrorNotice title="Nothing was changed" error={error} />}
+        {error !== null && <ErrorNotice title={failure} error={error} />}
         <div className="actions">
           <Button onPress={dialog.onClose}>Cancel</Button>
           <Button type="submit" look={look} isDisabled={isDisabled || isWorking}>
