@@ -13,6 +13,8 @@ const TIER: TierJson = {
   allowedModels: ['gemini-3*'],
   allowedMethods: null,
   allowedTools: [],
+  spendCap: '12500000000',
+  priceFactor: '1.5',
   isShipped: false,
 }
 
@@ -36,9 +38,12 @@ test.each([
   ['limits', { lines: [{ model: '*', values: { requestsPerMinute: 'many' } }] }],
   ['limits', { lines: [{ model: 'not a model', values: { requestsPerMinute: '1' } }] }],
   ['limits', { lines: [EMPTY_TIER.lines[0], EMPTY_TIER.lines[0]] }],
+  ['spendCap', { spendCap: 'ten' }],
+  ['spendCap', { spendCap: '0' }],
+  ['priceFactor', { priceFactor: 'half' }],
   ['models', { access: { ...EMPTY_TIER.access, models: 'not a model' } }],
 ] as const)('what is wrong with %s is said', (field, change) => {
-  expect(Object.values(tierProblems(EMPTY_TIER))).toEqual([null, null, null, null, null])
+  expect(Object.values(tierProblems(EMPTY_TIER))).toEqual(Array(7).fill(null))
   const problems = tierProblems({ ...EMPTY_TIER, ...change } as typeof EMPTY_TIER)
   expect(problems[field]).not.toBeNull()
 })

@@ -4,8 +4,11 @@ import {
   assertQuotaIdSuffix,
   assertTierDisplayName,
   assertTierId,
+  parsePriceFactor,
   parseQuotaLimits,
+  parseSpendCap,
 } from '../../src/domain/quota-fields.ts'
+import { formatUsd, parseUsd } from '../../src/domain/money.ts'
 import { EMPTY_DRAFT, type KeyDraft, linesOf, problemsOf } from '../keys/draft.ts'
 import { problemOf } from '../keys/problem.ts'
 import { gridOf, modelText } from './metrics.ts'
@@ -23,6 +26,10 @@ export interface TierDraft {
   readonly displayName: string
   readonly quotaIdSuffix: string
   readonly lines: readonly GridLine[]
+  /** Dollars a month for each project; empty: no cap of the tier. */
+  readonly spendCap: string
+  /** What its calls are booked at, as a multiple of their price; empty: 1. */
+  readonly priceFactor: string
   /** Models, methods and tools alone count. */
   readonly access: KeyDraft
 }
@@ -32,12 +39,14 @@ export const EMPTY_TIER: TierDraft = {
   displayName: '',
   quotaIdSuffix: '',
   lines: [{ model: EACH_MODEL, values: {} }],
+  spendCap: '',
+  priceFactor: '',
   access: EMPTY_DRAFT,
 }
 
 export function draftOf(tier: TierJson): TierDraft {
   const { name, displayName = '', quotaIdSuffix = '', limits = [] } = tier
-  const { allowedModels, allowedMethods, allowedTools } = tier
+  const { allowedModels, allowedMethods, allowedTools, spendCap, priceFactor } = tier
   return {
     id: name.slice(name.lastIndexOf('/') + 1),
     displayName,
@@ -46,6 +55,8 @@ export function draftOf(tier: TierJson): TierDraft {
       model,
       values: Object.fromEntries(Array.from(cells, ([metric, { value }]) => [metric, value])),
     })),
+    spendCap: spendCap === undefined || spendCap === null ? '' : formatUsd(BigInt(spendCap)),
+    priceFactor: priceFactor ?? '',
     access: {
       ...EMPTY_DRAFT,
       models: (allowedModels ?? []).join('\n'),
@@ -62,10 +73,13 @@ const FIELDS = [
   'allowedModels',
   'allowedMethods',
   'allowedTools',
+  'spendCap',
+  'priceFactor',
 ] as const
 
 /** Every field that the form has. */
-export function bodyOf({ displayName, quotaIdSuffix, lines, access }: TierDraft) {
+export function bodyOf({ displayName, quotaIdSuffix, lines, spendCap, priceFactor, access }: TierDraft) {
+  const capNanos = parseUsd(spendCap.trim())
   const models = linesOf(access.models)
   return {
     displayName: displayName.trim(),
@@ -79,6 +93,8 @@ export function bodyOf({ displayName, quotaIdSuffix, lines, access }: TierDraft)
     allowedModels: models.length === 0 ? null : [...models],
     allowedMethods: access.methods.length === 0 ? null : [...access.methods],
     allowedTools: access.tools === null ? null : [...access.tools],
+    spendCap: capNanos === null ? null : String(capNanos),
+    priceFactor: priceFactor.trim() === '' ? null : priceFactor.trim(),
   } satisfies TierInput
 }
 
@@ -90,7 +106,10 @@ export function patchOf(before: TierDraft, after: TierDraft): TierInput {
 }
 
 export type TierProblems = Readonly<
-  Record<'id' | 'displayName' | 'quotaIdSuffix' | 'limits' | 'models', string | null>
+  Record<
+    'id' | 'displayName' | 'quotaIdSuffix' | 'limits' | 'models' | 'spendCap' | 'priceFactor',
+    string | null
+  >
 >
 
 /** What the server would refuse, said while it is typed. */
@@ -100,6 +119,11 @@ export function tierProblems(draft: TierDraft): TierProblems {
     displayName: problemOf(() => assertTierDisplayName(draft.displayName.trim())),
     quotaIdSuffix: problemOf(() => assertQuotaIdSuffix(draft.quotaIdSuffix.trim())),
     limits: limitsProblem(draft),
+    spendCap:
+      draft.spendCap.trim() !== '' && parseUsd(draft.spendCap.trim()) === null
+        ? 'Write dollars in digits, such as 10.00, with nine decimals at most.'
+        : problemOf(() => parseSpendCap(bodyOf(draft).spendCap)),
+    priceFactor: problemOf(() => parsePriceFactor(bodyOf(draft).priceFactor)),
     models: problemsOf({ ...draft.access, name: 'tier' }, 0).models,
   }
 }

@@ -84,6 +84,27 @@ export function TierForm({ start, isNew, onSave, children }: TierFormProps) {
         />
       </section>
       <section className="panel">
+        <h2>Money</h2>
+        <div className="form__pair">
+          <TextField
+            label="Spend cap of each project, dollars a month"
+            value={draft.spendCap}
+            onChange={spendCap => change({ spendCap })}
+            problem={problems.spendCap}
+            placeholder="250.00"
+            hint="Binds beside the budgets of the project. Empty: none."
+          />
+          <TextField
+            label="Price factor"
+            value={draft.priceFactor}
+            onChange={priceFactor => change({ priceFactor })}
+            problem={problems.priceFactor}
+            placeholder="1"
+            hint="What its calls are booked at, as a multiple of their price. Empty: 1."
+          />
+        </div>
+      </section>
+      <section className="panel">
         <h2>What its projects may call</h2>
         <AccessFields
           draft={draft.access}
