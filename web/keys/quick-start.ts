@@ -101,7 +101,10 @@ export function environmentSnippets(keyString: string, baseUrl: string): readonl
     {
       id: 'windows',
       text: 'Windows settings',
-      code: `setx GEMINI_API_KEY "${keyString}"\nsetx GOOGLE_GEMINI_BASE_URL "${baseUrl}"`,
+      code: `rem For every program started from now on. By hand: Settings, System, About,
+rem Advanced system settings, Environment Variables, New.
+setx GEMINI_API_KEY "${keyString}"
+setx GOOGLE_GEMINI_BASE_URL "${baseUrl}"`,
     },
     { id: 'dotenv', text: '.env', code: dotenv(keyString, baseUrl) },
   ]
