@@ -22,6 +22,8 @@ import { type FirstStart, greet } from './first-start.ts'
 import { answerHealth } from './health.ts'
 import { ByteBudget } from './http/bytes.ts'
 import { noteFacts } from './http/facts.ts'
+import { type CapHitCounter, countCapHits } from './cap-hits.ts'
+import { toApiError } from './http/render.ts'
 import { type Exchange, type Listener, startListener } from './http/listener.ts'
 import { watchPrices } from './price-watch.ts'
 import { countingRefusals } from './refusal-watch.ts'
@@ -107,7 +109,10 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       clockSkewMs: () => storage.clockSkewMs(),
       changesAgeMs: () => changesAgeMs(storage),
     })
-    const gateway = createGateway({ storage, upstream, telemetry, quota, tiers, openCalls, intake, prices })
+    const capHits = countCapHits(storage.capHits, error => telemetry.storageFailed(toApiError(error)))
+    onClose(() => capHits.close())
+    const parts = { storage, upstream, telemetry, quota, tiers, openCalls, intake, prices, capHits }
+    const gateway = createGateway(parts)
     onClose(() => gateway.ledger.close())
     onClose(() => intake.close())
     onClose(watchKeys(storage, gateway))
@@ -200,6 +205,7 @@ interface Parts {
   readonly openCalls: OpenCalls
   readonly intake: Intake
   readonly prices: Gateway['prices']
+  readonly capHits: CapHitCounter
 }
 
 function createGateway({
@@ -211,6 +217,7 @@ function createGateway({
   openCalls,
   intake,
   prices,
+  capHits,
 }: Parts): Gateway {
   const gateway: Gateway = {
     keys: new KeyDirectory(tieredKeys(storage.keys, tiers), storage),
@@ -228,7 +235,7 @@ function createGateway({
     bodies: new ByteBudget(BODIES_BYTES_MAX),
     openCalls,
     intake,
-    events: countingRefusals(telemetry.gateway, storage.refusals),
+    events: capHits.counting(countingRefusals(telemetry.gateway, storage.refusals)),
     limits: {
       bodyBytesMax: BODY_BYTES_MAX,
       replyBytesMax: REPLY_BYTES_MAX,

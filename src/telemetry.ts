@@ -94,6 +94,8 @@ export function createTelemetry(config: Pick<Config, 'logLevel'>): Telemetry {
       else log.debug({ requestId: call.id, reason: error.reason }, 'call refused')
     },
     callSettled: record => calls.add(record),
+    capHit: ({ callId, budgetUid, reason }) =>
+      log.debug({ requestId: callId, budgetUid, reason }, 'a budget refused a call'),
     callLimited: ({ reason, quota }) => limited.inc({ reason, metric: quota?.metric ?? 'none' }),
     upstreamCredentialRefused({ callId, httpStatus, reason }) {
       credentialRefusals.inc({ reason })

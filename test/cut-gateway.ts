@@ -53,6 +53,7 @@ export function cutGateway(
     events: {
       callRefused: () => {},
       callLimited: () => {},
+      capHit: () => {},
       callSettled: () => {},
       upstreamFailed: () => {},
       upstreamCredentialRefused: ({ reason }) => onCredentialRefused(reason),

@@ -12,7 +12,7 @@ import {
   budgetPatch,
   collectionOf,
 } from './budget-flags.ts'
-import { budgetDetails, budgetsTable, ownerOf } from './budget-view.ts'
+import { budgetDetails, budgetsTable, capHitsTable, ownerOf } from './budget-view.ts'
 import {
   type CommandRow,
   type Invocation,
@@ -35,6 +35,7 @@ export function addBudgetCommands(program: Command, session: Session): void {
   const budgets = program.command('budgets').description('cap what a key, a project or all may spend')
   addCommand(budgets, session, SET)
   addCommand(budgets, session, LIST)
+  addCommand(budgets, session, HITS)
   addCommand(budgets, session, ACKNOWLEDGE)
   addCommand(budgets, session, DELETE)
 }
@@ -89,6 +90,28 @@ const LIST: CommandRow<ProjectFlag & { readonly key?: string; readonly path?: bo
     const { budgets } = await server().client.call(LEDGER_V1.searchBudgets, { query: { ...place, path } })
     if (flags.json) return printJson(invocation, { budgets })
     printTable(invocation, budgetsTable(invocation, budgets), 'No budgets. Make one with: pollux budgets set')
+  },
+}
+
+const HITS: CommandRow<ProjectFlag & { readonly key?: string }> = {
+  usage: 'hits',
+  summary: 'list which budgets refused calls, when and how many',
+  examples: ['pollux budgets hits', 'pollux budgets hits --project default-project --json'],
+  addFlags(command) {
+    command
+      .option('-p, --project <project>', 'id or number: its budgets and those of its keys')
+      .option('--key <key>', 'id or uid of a key: its budgets')
+  },
+  async run(invocation) {
+    const { flags, server } = invocation
+    const { project, key } = flags
+    const place =
+      key !== undefined
+        ? keyArgument(key, flags)
+        : { project: project === undefined ? undefined : projectArgument(project) }
+    const { capHits } = await server().client.call(LEDGER_V1.searchCapHits, { query: place })
+    if (flags.json) return printJson(invocation, { capHits })
+    printTable(invocation, capHitsTable(invocation, capHits), 'No budget has refused a call.')
   },
 }
 

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod'
 import { BUDGET_PERIODS, BUDGET_POLICIES, BUDGET_SCOPES, UNBOUNDED_TOOLS } from '../domain/budget.ts'
+import { CAP_HIT_REASONS } from '../domain/cap-hit.ts'
 import { endpoint } from './endpoint.ts'
 import { NO_QUERY, Time, UpdateMask, outputOnly } from './fields.ts'
 
@@ -180,6 +181,27 @@ const Verification = z
   })
   .meta({ id: 'Verification' })
 
+const CapHit = z
+  .object({
+    budget: z.string().meta({ description: 'Its name, also after it was deleted.' }),
+    scope: z.enum(BUDGET_SCOPES),
+    project: z.string().optional(),
+    key: z.string().optional(),
+    tier: z.string().optional(),
+    period: z.enum(BUDGET_PERIODS),
+    periodStartTime: Time,
+    reason: z
+      .enum(CAP_HIT_REASONS)
+      .meta({ description: 'As calls were told. SPEND_HELD: other calls held what was left.' }),
+    calls: z.number(),
+    firstTime: Time,
+    lastTime: Time,
+    lastProject: z.string().optional().meta({ description: 'Of the last refused call.' }),
+    lastKey: z.string().optional(),
+    lastCallId: z.string(),
+  })
+  .meta({ id: 'CapHit' })
+
 export const LEDGER_V1 = {
   searchBudgets: endpoint({
     id: 'pollux.v1.budgets.list',
@@ -200,6 +222,23 @@ export const LEDGER_V1 = {
     errors: ['RESOURCE_NOT_FOUND'],
     audit: null,
     summary: 'Lists every budget of the organization, a project or a key, and of all that is below.',
+  }),
+  searchCapHits: endpoint({
+    id: 'pollux.v1.capHits.list',
+    method: 'GET',
+    path: '/pollux/v1/capHits',
+    permission: 'pollux.budgets.list',
+    resource: 'filtered',
+    query: z.object({
+      project: z.string().optional().meta({ description: 'Id or number. Absent: the organization.' }),
+      key: z.string().optional().meta({ description: 'Id or uid of a key of the project.' }),
+    }),
+    body: null,
+    response: z.object({ capHits: z.array(CapHit) }),
+    errors: ['RESOURCE_NOT_FOUND'],
+    audit: null,
+    summary:
+      'Lists which budgets refused calls, by period and reason, the last first: at most 200, of the last 400 days.',
   }),
   verifyLedger: endpoint({
     id: 'pollux.v1.ledger.verify',

@@ -12,6 +12,7 @@ import {
   placeFinder,
   requirePlace,
 } from './budget-places.ts'
+import { capHits } from './cap-hits.ts'
 import type { CallFacts, Handlers } from './call.ts'
 import { timeJson } from './resource-names.ts'
 
@@ -26,6 +27,7 @@ export function ledgerHandlers(storage: Storage): Handlers<typeof LEDGER_V1> {
       const budgets = await Promise.all(found.map(async status => budgetJson(status, await placeOf(status))))
       return { budgets: budgets.sort(inOrder) }
     },
+    searchCapHits: async call => ({ capHits: await capHits(storage, call, call.query) }),
     async verifyLedger() {
       const { rowsChecked, recordsChecked, overruns, drifts } = await storage.ledger.verify()
       const nameOf = await budgetNames(storage, new Set(drifts.map(({ budgetUid }) => budgetUid)))

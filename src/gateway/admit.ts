@@ -3,9 +3,9 @@ import { ApiError } from '../domain/error.ts'
 import type { OpenHold } from '../domain/ledger.ts'
 import type { QuotaAllocation } from '../domain/quota.ts'
 import { checkGrant } from './authorize.ts'
-import { unavailable } from './budget-errors.ts'
+import { BudgetRefusal, unavailable } from './budget-errors.ts'
 import { BoundedAsk, boundsOf, clampRuleOf, defaultLimit, unpriced } from './bounds.ts'
-import type { Admission, Call, Gateway, Grant, Hold, KeyEntry } from './call.ts'
+import type { Admission, Call, CapHit, Gateway, Grant, Hold, KeyEntry } from './call.ts'
 import { countPromptTokens } from './count-tokens.ts'
 import { usableEntry } from './identify.ts'
 import type { HeldMoney } from './ledger.ts'
@@ -139,6 +139,7 @@ async function holdMoney(priced: Priced, call: Call, io: Ports): Promise<Admissi
   } catch (error) {
     if (error instanceof ApiError && error.reason === 'SPEND_HELD')
       io.events.callLimited({ ...refusedOf(grant), reason: 'SPEND_HELD', quota: null })
+    if (error instanceof BudgetRefusal) io.events.capHit(hitOf(error, grant, call))
     throw error
   }
   let now = grant
@@ -164,6 +165,18 @@ async function holdMoney(priced: Priced, call: Call, io: Ports): Promise<Admissi
   // A budget came or went: nothing may be spent past one that is there.
   drop(money, call, io)
   return await hold(now, call, io)
+}
+
+function hitOf({ budgetUid, capHit }: BudgetRefusal, { caller }: Grant, call: Call): CapHit {
+  const { key, project } = caller.entry
+  return {
+    timeMs: Date.now(),
+    budgetUid,
+    reason: capHit,
+    projectNumber: project.number,
+    keyUid: key.uid,
+    callId: call.id,
+  }
 }
 
 /** Holds the worst case; before it is refused for the bytes of its prompt, Google is asked for the tokens (rule 12). */

@@ -1,6 +1,7 @@
 /** How a budget refuses: which one, why, and when it may be tried again (gemini-wire 3.6). */
 import type { Budget } from '../domain/budget.ts'
-import { ApiError } from '../domain/error.ts'
+import type { CapHitReason } from '../domain/cap-hit.ts'
+import { ApiError, type Detail } from '../domain/error.ts'
 import { formatUsd } from '../domain/money.ts'
 import { ORGANIZATION } from '../domain/project.ts'
 
@@ -15,6 +16,24 @@ function budgetName({ scope, projectNumber, lineage, period }: Budget): string {
   return scope === 'project'
     ? `${project}/budgets/${period}`
     : `${project}/keys/${lineage ?? ''}/budgets/${period}`
+}
+
+/** A refusal that says which budget it was, for who counts them. */
+export class BudgetRefusal extends ApiError {
+  readonly budgetUid: string
+  readonly capHit: CapHitReason
+
+  constructor(reason: CapHitReason, message: string, { budget, ...extras }: RefusalFacts) {
+    super(reason, message, extras)
+    this.capHit = reason
+    this.budgetUid = budget.uid
+  }
+}
+
+interface RefusalFacts {
+  readonly budget: Budget
+  readonly metadata: Readonly<Record<string, string>>
+  readonly details: readonly Detail[]
 }
 
 /** The money is spent: 402, which no official client retries. */
@@ -45,7 +64,8 @@ export function spendHeld(budget: Budget): ApiError {
   const message =
     `${spoken(budget)} is not spent, but other calls hold what is left of it. ` +
     `Please retry in ${RETRY_SECONDS}s.`
-  return new ApiError('SPEND_HELD', message, {
+  return new BudgetRefusal('SPEND_HELD', message, {
+    budget,
     metadata: { budget: budgetName(budget) },
     details: [
       violation(budget, message),
@@ -67,7 +87,8 @@ function refusal(
   message: string,
   { budget, metadata }: { readonly budget: Budget; readonly metadata: Readonly<Record<string, string>> },
 ): ApiError {
-  return new ApiError(reason, message, {
+  return new BudgetRefusal(reason, message, {
+    budget,
     metadata: { budget: budgetName(budget), ...metadata },
     details: [violation(budget, message)],
   })

@@ -1,6 +1,7 @@
 /** The words of the data plane: a call, the evidence each step hands to the next, and the ports it needs. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Budget } from '../domain/budget.ts'
+import type { CapHitReason } from '../domain/cap-hit.ts'
 import type { ApiError } from '../domain/error.ts'
 import type { Key } from '../domain/key.ts'
 import type { Charge, OpenHold } from '../domain/ledger.ts'
@@ -172,10 +173,21 @@ export interface GatewayLimits {
   readonly drainMs: number
 }
 
+/** A call that a budget refused. */
+export interface CapHit {
+  readonly timeMs: number
+  readonly budgetUid: string
+  readonly reason: CapHitReason
+  readonly projectNumber: string
+  readonly keyUid: string
+  readonly callId: string
+}
+
 /** One function per event worth counting or logging. None is ever given a key. */
 export interface GatewayEvents {
   callRefused(error: ApiError, call: { readonly id: string }): void
   callSettled(record: UsageRecord): void
+  capHit(hit: CapHit): void
   /** A call is answered 429: told once for each limit that refused it. */
   callLimited(refused: RefusedCall): void
   upstreamCredentialRefused(detail: {

@@ -16,6 +16,7 @@ import { secrets } from './migrations/0009-secrets.ts'
 import { auditChain } from './migrations/0010-audit-chain.ts'
 import { usageParts } from './migrations/0011-usage-parts.ts'
 import { tierMoney } from './migrations/0015-tier-money.ts'
+import { capHits } from './migrations/0016-cap-hits.ts'
 import { refusals } from './migrations/0017-refusals.ts'
 import { auditStatus } from './migrations/0018-audit-status.ts'
 import type { Database } from './schema.ts'
@@ -34,6 +35,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0010-audit-chain': auditChain,
   '0011-usage-parts': usageParts,
   '0015-tier-money': tierMoney,
+  '0016-cap-hits': capHits,
   '0017-refusals': refusals,
   '0018-audit-status': auditStatus,
 }

@@ -160,6 +160,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     operations: caller.object('operations'),
     usage: usageOver(usage, queue),
     budgets: budgetsAfterAppends(caller.object('budgets'), queue),
+    capHits: caller.object('capHits'),
     quotas: caller.object('quotas'),
     tiers: tiersAfterAppends(caller.object('tiers'), queue),
     refusals: refusalsOver(refusals, tally),

@@ -59,6 +59,7 @@ export interface Database {
   known_device: KnownDeviceTable
   node: NodeTable
   recall: RecallTable
+  cap_hit: CapHitTable
 }
 
 /** The database or a transaction in it. */
@@ -323,6 +324,19 @@ interface RefusalHourTable {
   key_uid: string
   calls: number
   last_time: number
+}
+
+/** Calls that a budget refused in one of its periods, by reason. */
+interface CapHitTable {
+  budget_uid: string
+  period_start: number
+  reason: string
+  calls: number
+  first_time: number
+  last_time: number
+  last_project_number: string
+  last_key_uid: string
+  last_call_id: string
 }
 
 /** Posted money that no record stands for. */

@@ -10,6 +10,7 @@ import type { QuotaStore, RefusalRemote, TierStore } from './quota-store.ts'
 import type { ErrorMessage } from './remote.ts'
 import type {
   BudgetStore,
+  CapHitStore,
   Change,
   KeyStore,
   LedgerRemote,
@@ -90,6 +91,7 @@ export interface StorageObjects {
   readonly audit: AuditStore
   readonly secrets: SecretStore
   readonly budgets: BudgetStore
+  readonly capHits: CapHitStore
   readonly quotas: QuotaStore
   readonly tiers: TierStore
   readonly refusals: RefusalRemote

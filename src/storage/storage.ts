@@ -5,6 +5,7 @@
  */
 import type { AuditEntry } from '../domain/audit.ts'
 import type { Budget, BudgetPeriod, BudgetScope, BudgetStatus } from '../domain/budget.ts'
+import type { CapHits, PeriodCapHits } from '../domain/cap-hit.ts'
 import type { Key } from '../domain/key.ts'
 import type { OpenHold, Recalled, Take, TakeAnswer } from '../domain/ledger.ts'
 import type { Principal } from '../domain/permission.ts'
@@ -33,6 +34,7 @@ export interface Storage {
   readonly operations: OperationStore
   readonly usage: UsageStore
   readonly budgets: BudgetStore
+  readonly capHits: CapHitStore
   readonly quotas: QuotaStore
   readonly tiers: TierStore
   readonly refusals: RefusalStore
@@ -274,6 +276,21 @@ export interface BudgetStore {
   acknowledge(target: Target, audit: AuditEntry): Promise<BudgetStatus>
   /** RESOURCE_NOT_FOUND, ETAG_MISMATCH. Its rows stay for verification. */
   delete(target: Target, audit: AuditEntry): Promise<void>
+}
+
+/** Which hits: of budgets that hang there; without a place, of all. */
+export interface CapHitQuery {
+  readonly projectNumber?: string
+  readonly lineage?: string
+  readonly limit: number
+}
+
+/** Calls that budgets refused: counted, not recorded one by one. */
+export interface CapHitStore {
+  /** Adds to what is counted, whoever counted it. Hits of budgets that are not there are forgotten. */
+  add(hits: readonly CapHits[]): Promise<void>
+  /** Those of the last 400 days, the last first. */
+  list(query: CapHitQuery): Promise<readonly PeriodCapHits[]>
 }
 
 /** One budget row of which the books disagree. */

@@ -12,6 +12,7 @@ import { Budgets } from './budgets.ts'
 import { listCalls } from './call-list.ts'
 import { tailCalls } from './call-tail.ts'
 import { type ChangeBus, openBus } from './bus.ts'
+import { CapHitRows } from './cap-hits.ts'
 import { Committer } from './commit.ts'
 import type { Engine, EngineChoice } from './engine.ts'
 import { openEngine, openToInspect, placeOf } from './engine.ts'
@@ -203,6 +204,7 @@ async function serve(options: StorageThreadOptions): Promise<void> {
     audit: new AuditTrail(engine, chain, signingKey),
     secrets: new Secrets(committer, vault),
     budgets: new Budgets(engine, committer, options.timeZone),
+    capHits: new CapHitRows(engine, options.timeZone),
     quotas: new Quotas(engine, committer),
     tiers: new Tiers(engine, committer, options.timeZone),
     refusals: new Refusals(engine),
