@@ -1,7 +1,7 @@
 /** Refusals of budgets on their way into storage: counted in memory, written once a second. */
 import type { CapHits } from './domain/cap-hit.ts'
 import type { CapHit, GatewayEvents } from './gateway/call.ts'
-import type { CapHitStore } from './storage/storage.ts'
+import type { CapHitStore } from './storage/cap-hit-store.ts'
 
 const EVERY_MS = 1_000
 /** Budgets that can refuse in one second and be told; more than that are not counted until the next. */

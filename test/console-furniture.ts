@@ -6,6 +6,7 @@ import { POLLUX_V1 } from '../src/contract/pollux.v1.ts'
 import { USERS_V1 } from '../src/contract/users.v1.ts'
 import { CALL_SCREENS, addCalls } from './calls-furniture.ts'
 import { LIMIT_SCREENS, addLimits } from './limits-furniture.ts'
+import { SPEND_SCREENS, addSpend } from './spend-furniture.ts'
 import { PEOPLE_SCREENS, addPeople } from './people-furniture.ts'
 import { OWNER, PASSWORD, ageProofs, setUpOwner } from './people.ts'
 import type { Pollux } from './pollux.ts'
@@ -76,6 +77,7 @@ const SCREENS: readonly Screen[] = [
   { name: 'project-settings', path: '/projects/web-shop/settings' },
   { name: 'project-aliases', path: '/projects/web-shop/aliases' },
   { name: 'projects-not-found', path: '/projects?q=nothing' },
+  ...SPEND_SCREENS,
   ...LIMIT_SCREENS,
   ...PEOPLE_SCREENS,
   ...CALL_SCREENS,
@@ -125,6 +127,7 @@ export interface Place extends Omit<Screen, 'path'> {
 /** Fills one Pollux, leaves the other as it is, and answers every screen of both. */
 export async function furnish(pollux: Pollux, fresh: Pollux): Promise<readonly Place[]> {
   await addKeys(pollux)
+  await addSpend(pollux)
   await addLimits(pollux)
   await addCalls(pollux)
   const { port } = new URL(pollux.origin)

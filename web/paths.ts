@@ -17,6 +17,8 @@ export const PATHS = {
   editKey: '/projects/:project/keys/:key/edit',
   projects: '/projects',
   project: '/projects/:project/:tab?',
+  spend: '/spend',
+  prices: '/spend/prices',
   limits: '/limits',
   tiers: '/limits/tiers',
   newTier: '/limits/tiers/new',
@@ -53,6 +55,17 @@ export function newKeyPath(search: Readonly<Record<string, string>> = {}): strin
 /** The calls; the search filters them, and opens one. */
 export function callsPath(search: Readonly<Record<string, string>> = {}): string {
   return withSearch(PATHS.calls, search)
+}
+
+/** What the organization, a project or a key spends. */
+export function spendPath({
+  project,
+  key,
+}: {
+  readonly project: string | null
+  readonly key: string | null
+}): string {
+  return withSearch(PATHS.spend, { project: project ?? '', key: key ?? '' })
 }
 
 export function keyPath({ project, key }: KeyPlace): string {

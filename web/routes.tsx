@@ -98,6 +98,14 @@ const router = createBrowserRouter([
         path: PATHS.security,
         lazy: async () => ({ Component: (await import('./security/security-screen.tsx')).SecurityScreen }),
       },
+      {
+        path: PATHS.spend,
+        lazy: async () => ({ Component: (await import('./spend/spend-screen.tsx')).SpendScreen }),
+      },
+      {
+        path: PATHS.prices,
+        lazy: async () => ({ Component: (await import('./spend/prices-screen.tsx')).PricesScreen }),
+      },
       { path: '*', element: <Lost /> },
     ],
   },

@@ -5,7 +5,7 @@ import type { CapHitReason, CapHits, PeriodCapHits } from '../domain/cap-hit.ts'
 import { periodWindow } from '../domain/period.ts'
 import type { Engine } from './engine.ts'
 import type { Db } from './schema.ts'
-import type { CapHitQuery, CapHitStore } from './storage.ts'
+import type { CapHitQuery, CapHitStore } from './cap-hit-store.ts'
 
 /** As long as Google shows spend for: a year and its comparison. */
 const KEPT_DAYS = 400

@@ -6,11 +6,11 @@ import type { AppendMessage } from './append-queue.ts'
 import type { AuditStore } from './audit-store.ts'
 import type { EngineChoice } from './engine.ts'
 import type { LinkStore, PasskeyStore, SessionStore, SignInStore, UserStore } from './people.ts'
+import type { CapHitStore } from './cap-hit-store.ts'
 import type { QuotaStore, RefusalRemote, TierStore } from './quota-store.ts'
 import type { ErrorMessage } from './remote.ts'
 import type {
   BudgetStore,
-  CapHitStore,
   Change,
   KeyStore,
   LedgerRemote,

@@ -5,7 +5,6 @@
  */
 import type { AuditEntry } from '../domain/audit.ts'
 import type { Budget, BudgetPeriod, BudgetScope, BudgetStatus } from '../domain/budget.ts'
-import type { CapHits, PeriodCapHits } from '../domain/cap-hit.ts'
 import type { Key } from '../domain/key.ts'
 import type { OpenHold, Recalled, Take, TakeAnswer } from '../domain/ledger.ts'
 import type { Principal } from '../domain/permission.ts'
@@ -14,6 +13,7 @@ import type { ModelAlias, Project } from '../domain/project.ts'
 import type { QuotaGrant } from '../domain/quota.ts'
 import type { IamStore, ServiceAccountStore } from './access.ts'
 import type { AuditStore } from './audit-store.ts'
+import type { CapHitStore } from './cap-hit-store.ts'
 import type { QuotaStore, RefusalStore, TierStore } from './quota-store.ts'
 import type { LinkStore, PasskeyStore, SessionStore, SignInStore, UserStore } from './people.ts'
 import type { UsageStore } from './usage-store.ts'
@@ -276,21 +276,6 @@ export interface BudgetStore {
   acknowledge(target: Target, audit: AuditEntry): Promise<BudgetStatus>
   /** RESOURCE_NOT_FOUND, ETAG_MISMATCH. Its rows stay for verification. */
   delete(target: Target, audit: AuditEntry): Promise<void>
-}
-
-/** Which hits: of budgets that hang there; without a place, of all. */
-export interface CapHitQuery {
-  readonly projectNumber?: string
-  readonly lineage?: string
-  readonly limit: number
-}
-
-/** Calls that budgets refused: counted, not recorded one by one. */
-export interface CapHitStore {
-  /** Adds to what is counted, whoever counted it. Hits of budgets that are not there are forgotten. */
-  add(hits: readonly CapHits[]): Promise<void>
-  /** Those of the last 400 days, the last first. */
-  list(query: CapHitQuery): Promise<readonly PeriodCapHits[]>
 }
 
 /** One budget row of which the books disagree. */

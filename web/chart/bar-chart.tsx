@@ -4,7 +4,7 @@ import { Button } from '../ui/button.tsx'
 import { downloadCsv } from './csv.ts'
 import { Legend } from './legend.tsx'
 import { Plot } from './plot.tsx'
-import { type ChartBucket, type ChartSeries, totalsOf } from './series.ts'
+import { type ChartBucket, type ChartLine, type ChartSeries, totalsOf } from './series.ts'
 import './chart.css'
 
 interface BarChartProps {
@@ -18,6 +18,7 @@ interface BarChartProps {
   readonly onHide: (hidden: ReadonlySet<string>) => void
   /** The totals of the buckets one period before, as a dashed line. */
   readonly previous?: readonly number[]
+  readonly lines?: readonly ChartLine[]
   /** For reading, e.g. `$1.25`. */
   readonly show: (value: number) => string
   /** For files and the table: every digit. */
@@ -30,7 +31,7 @@ interface BarChartProps {
 
 /** Stacked bars over time with a legend that filters, and the same numbers as a table and as a file. */
 export function BarChart(props: BarChartProps) {
-  const { title, buckets, series, hidden, previous, show, exact = String, fileName } = props
+  const { title, buckets, series, hidden, previous, lines = [], show, exact = String, fileName } = props
   const [isTable, setTable] = useState(false)
   const shown = series.filter(({ id }) => !hidden.has(id))
   const rows = rowsOf({ ...props, series: shown, exact })
@@ -58,6 +59,7 @@ export function BarChart(props: BarChartProps) {
           series={shown}
           places={new Map(series.map(({ id }, place) => [id, place]))}
           show={show}
+          lines={lines}
           {...(previous === undefined ? {} : { previous })}
         />
       )}

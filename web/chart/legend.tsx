@@ -1,4 +1,4 @@
-import { type ChartSeries, sumOf } from './series.ts'
+import { type ChartLine, type ChartSeries, sumOf } from './series.ts'
 
 interface LegendProps {
   readonly series: readonly ChartSeries[]
@@ -7,10 +7,11 @@ interface LegendProps {
   readonly show: (value: number) => string
   readonly previous?: readonly number[]
   readonly isSum?: boolean
+  readonly lines?: readonly ChartLine[]
 }
 
 /** What each colour is, and a switch for it. */
-export function Legend({ series, hidden, onHide, show, previous, isSum = true }: LegendProps) {
+export function Legend({ series, hidden, onHide, show, previous, isSum = true, lines = [] }: LegendProps) {
   const toggle = (id: string): void => {
     const next = new Set(hidden)
     if (!next.delete(id)) next.add(id)
@@ -32,6 +33,14 @@ export function Legend({ series, hidden, onHide, show, previous, isSum = true }:
             <span className="legend__name">{name}</span>
             {isSum && <span className="quiet">{show(sumOf(values))}</span>}
           </button>
+        </li>
+      ))}
+      {lines.map(({ kind, name }) => (
+        <li key={name} className="legend__entry">
+          <svg className="legend__swatch" width="16" height="12" aria-hidden="true">
+            <path className={`plot__${kind}`} d="M0 6H16" />
+          </svg>
+          <span className="legend__name">{name}</span>
         </li>
       ))}
       {previous !== undefined && (

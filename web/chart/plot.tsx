@@ -1,6 +1,6 @@
 import { type KeyboardEvent, type PointerEvent, useEffect, useId, useRef, useState } from 'react'
 import { labelPlaces, ticksTo } from './scale.ts'
-import { type ChartBucket, type ChartSeries, totalsOf } from './series.ts'
+import { type ChartBucket, type ChartLine, type ChartSeries, totalsOf } from './series.ts'
 
 const HEIGHT = 232
 const EDGE = { top: 18, right: 4, bottom: 24, left: 56 }
@@ -16,19 +16,21 @@ interface PlotProps {
   readonly places: ReadonlyMap<string, number>
   readonly show: (value: number) => string
   readonly previous?: readonly number[]
+  readonly lines?: readonly ChartLine[]
 }
 
 /**
  * The bars. One stop for the keyboard: arrows walk along the buckets, and each says what it holds, as the line under the
  * chart does for the eye.
  */
-export function Plot({ title, buckets, series, places, show, previous }: PlotProps) {
+export function Plot({ title, buckets, series, places, show, previous, lines = [] }: PlotProps) {
   const [frame, width] = useWidth()
   const [active, setActive] = useState<number | null>(null)
   const hatch = useId().replaceAll(/\W/g, '')
   const totals = totalsOf(series, buckets.length)
-  const lines = ticksTo(Math.max(0, ...totals, ...(previous ?? [])))
-  const top = lines.at(-1) ?? 1
+  const ends = lines.flatMap(({ from, to }) => [from[1], to[1]])
+  const ticks = ticksTo(Math.max(0, ...totals, ...(previous ?? []), ...ends))
+  const top = ticks.at(-1) ?? 1
   const step = (width - EDGE.left - EDGE.right) / Math.max(1, buckets.length)
   const y = (value: number): number => EDGE.top + (HEIGHT - EDGE.top - EDGE.bottom) * (1 - value / top)
   const x = (at: number): number => EDGE.left + at * step
@@ -87,11 +89,11 @@ export function Plot({ title, buckets, series, places, show, previous }: PlotPro
               <rect width="3" height="6" className="plot__hatch" />
             </pattern>
           </defs>
-          {lines.map(line => (
-            <g key={line}>
-              <path className="plot__line" d={`M${EDGE.left} ${y(line)}H${width - EDGE.right}`} />
-              <text className="plot__label" x={EDGE.left - 8} y={y(line) + 4} textAnchor="end">
-                {show(line)}
+          {ticks.map(tick => (
+            <g key={tick}>
+              <path className="plot__line" d={`M${EDGE.left} ${y(tick)}H${width - EDGE.right}`} />
+              <text className="plot__label" x={EDGE.left - 8} y={y(tick) + 4} textAnchor="end">
+                {show(tick)}
               </text>
             </g>
           ))}
@@ -111,6 +113,13 @@ export function Plot({ title, buckets, series, places, show, previous }: PlotPro
               left={x(at) + (step * GAP_SHARE) / 2}
               width={Math.max(1, step * (1 - GAP_SHARE))}
               total={totals[at] ?? 0}
+            />
+          ))}
+          {lines.map(({ kind, name, from, to }) => (
+            <path
+              key={name}
+              className={`plot__${kind}`}
+              d={`M${x(from[0])} ${y(from[1])}L${x(to[0])} ${y(to[1])}`}
             />
           ))}
           {previous !== undefined && <path className="plot__previous" d={stairs(previous, { x, y, step })} />}

@@ -19,6 +19,15 @@ export interface ChartSeries {
   readonly values: readonly number[]
 }
 
+/** A straight line over the bars: what is not to be passed, or where it goes. */
+export interface ChartLine {
+  readonly kind: 'limit' | 'pace'
+  readonly name: string
+  /** Places among the buckets, which may be between two, and values there. */
+  readonly from: readonly [at: number, value: number]
+  readonly to: readonly [at: number, value: number]
+}
+
 /** So many kinds can be told apart; what is beyond belongs into one called other. */
 export const SERIES_MAX = 8
 

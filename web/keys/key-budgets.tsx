@@ -2,7 +2,7 @@ import { useState } from 'react'
 import type { KeyPlace } from '../paths.ts'
 import type { BudgetJson } from '../queries.ts'
 import { Button } from '../ui/button.tsx'
-import { BudgetDialog } from './budget-dialog.tsx'
+import { BudgetDialog } from '../spend/budget-dialog.tsx'
 import { BudgetSpend } from './key-spend.tsx'
 
 const SCOPE_TEXT = {
@@ -45,7 +45,7 @@ export function KeyBudgets({ budgets, place }: KeyBudgetsProps) {
       <div className="actions">
         <Button onPress={() => setAsked(true)}>Set a cap</Button>
       </div>
-      {isAsked && <BudgetDialog place={place} onClose={() => setAsked(false)} />}
+      {isAsked && <BudgetDialog place={place} of={place.key} budget={null} onClose={() => setAsked(false)} />}
     </>
   )
 }

@@ -207,7 +207,18 @@ export function QuotaFields({ draft, problems, onChange }: FormPartProps) {
   )
 }
 
-export function BudgetFields({ draft, problems, onChange }: FormPartProps) {
+const PERIODS = [
+  ['month', 'a month'],
+  ['day', 'a day'],
+  ['total', 'in all'],
+] as const
+
+interface BudgetFieldsProps extends FormPartProps {
+  /** The budget is there: its period is its id. */
+  readonly isPeriodFixed?: boolean
+}
+
+export function BudgetFields({ draft, problems, onChange, isPeriodFixed = false }: BudgetFieldsProps) {
   return (
     <>
       <div className="form__pair">
@@ -222,11 +233,7 @@ export function BudgetFields({ draft, problems, onChange }: FormPartProps) {
           label="Period"
           value={draft.period}
           onChange={period => onChange({ period: period as KeyDraft['period'] })}
-          options={[
-            ['month', 'a month'],
-            ['day', 'a day'],
-            ['total', 'in all'],
-          ]}
+          options={PERIODS.filter(([period]) => !isPeriodFixed || period === draft.period)}
         />
       </div>
       {draft.cap.trim() !== '' && (

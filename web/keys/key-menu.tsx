@@ -2,7 +2,7 @@ import { EllipsisVertical } from 'lucide-react'
 import { Suspense, lazy, useState } from 'react'
 import { Menu, MenuTrigger, Popover, Separator } from 'react-aria-components'
 import { useNavigate } from 'react-router'
-import { editKeyPath, keyPath } from '../paths.ts'
+import { editKeyPath, keyPath, spendPath } from '../paths.ts'
 import { IconButton } from '../ui/button.tsx'
 import { Item } from '../ui/menu.tsx'
 import { ErrorNotice } from '../ui/notice.tsx'
@@ -47,7 +47,7 @@ export function KeyMenu({ row }: { readonly row: KeyRow }) {
           ) : (
             <Menu className="menu" aria-label={`Actions for ${row.name}`}>
               <Item onAction={() => void navigate(`${keyPath(place)}#usage`)}>View usage</Item>
-              <Item onAction={() => void navigate(`${keyPath(place)}#spend`)}>View spend</Item>
+              <Item onAction={() => void navigate(spendPath(place))}>View spend</Item>
               <Separator className="menu__rule" />
               {row.isRecoverable && <Item onAction={() => setAsked('show')}>Show key</Item>}
               <Item onAction={() => setAsked('rename')}>Rename</Item>

@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import {
+  Coins,
   FolderClosed,
   Gauge,
   KeyRound,
@@ -27,6 +28,7 @@ import './shell.css'
 const ENTRIES = [
   { to: PATHS.keys, text: 'API keys', Icon: KeyRound, isHere: /\/keys(?:\/|$)/ },
   { to: PATHS.projects, text: 'Projects', Icon: FolderClosed, isHere: /^\/projects(?!.*\/keys)/ },
+  { to: PATHS.spend, text: 'Spend', Icon: Coins, isHere: /^\/spend/ },
   { to: PATHS.limits, text: 'Limits', Icon: Gauge, isHere: /^\/limits/ },
   { to: PATHS.calls, text: 'Calls', Icon: ScrollText, isHere: /^\/calls/ },
   { to: PATHS.security, text: 'Security', Icon: ShieldCheck, isHere: /^\/security/ },

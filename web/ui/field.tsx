@@ -12,7 +12,7 @@ interface TextProps extends FieldProps {
   readonly value: string
   readonly onChange: (value: string) => void
   readonly placeholder?: string
-  readonly type?: 'text' | 'email' | 'password' | 'search' | 'datetime-local'
+  readonly type?: 'text' | 'email' | 'password' | 'search' | 'date' | 'datetime-local'
   readonly autoComplete?: string
   readonly autoFocus?: boolean
   readonly readOnly?: boolean

@@ -1,0 +1,147 @@
+/** The screens of spend in Debian's Chromium against a real Pollux. */
+import { existsSync } from 'node:fs'
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { LEDGER_V1, ORGANIZATION_BUDGETS_V1 } from '../src/contract/budgets.v1.ts'
+import { POLLUX_V1 } from '../src/contract/pollux.v1.ts'
+import { PRICES_V1 } from '../src/contract/prices.v1.ts'
+import { CHROMIUM, builtConsole, launchBrowser, openConsolePage } from './console-browser.ts'
+import { type Pollux, startPollux } from './pollux.ts'
+
+const MODEL = 'gemini-3.8-flash'
+const PROJECT = 'spend-shop'
+const TEST_MS = 120_000
+
+let pollux: Pollux
+let browser: Browser
+let keyString = ''
+
+describe.skipIf(!existsSync(CHROMIUM))('spend in the console', () => {
+  beforeAll(async () => {
+    await builtConsole()
+    ;[pollux, browser] = await Promise.all([startPollux(), launchBrowser()])
+    await pollux.client.call(POLLUX_V1.createProject, {
+      body: { projectId: PROJECT, displayName: 'Spend shop' },
+    })
+    const key = await pollux.client.call(POLLUX_V1.createKey, {
+      params: { project: PROJECT },
+      query: { keyId: 'web' },
+      body: { displayName: 'Checkout' },
+    })
+    keyString = key.keyString ?? ''
+  }, TEST_MS)
+  afterAll(async () => {
+    await browser.close()
+    await pollux.stop()
+  })
+
+  async function callOnce(): Promise<number> {
+    const response = await fetch(`${pollux.origin}/v1beta/models/${MODEL}:generateContent`, {
+      method: 'POST',
+      headers: { 'x-goog-api-key': keyString, 'content-type': 'application/json' },
+      body: JSON.stringify({
+        contents: [{ parts: [{ text: 'Hello' }] }],
+        generationConfig: { maxOutputTokens: 300 },
+      }),
+    })
+    await response.arrayBuffer()
+    return response.status
+  }
+
+  it(
+    'a cap is set, lowered below what is spent, seen to refuse, and deleted, in place',
+    async () => {
+      const { page, complaints } = await openConsolePage(browser, pollux.origin)
+      expect(await callOnce()).toBe(200)
+      await page.getByRole('button', { name: 'Actions for Checkout' }).click()
+      await page.getByRole('menuitem', { name: 'View spend' }).click()
+      await page.waitForURL(`**/spend?project=${PROJECT}&key=web`)
+
+      await page.getByRole('button', { name: 'Set a cap of Checkout' }).click()
+      await page.getByLabel('Cap in dollars').fill('5.00')
+      await page.getByRole('button', { name: 'Set the cap' }).click()
+      const line = page.getByRole('row', { name: /^a month/ })
+      await line.getByText('of $5.00').first().waitFor()
+      expect(await callOnce()).toBe(200)
+
+      await page.getByRole('button', { name: 'Change the cap of Checkout a month' }).click()
+      expect(await page.getByLabel('Cap in dollars').inputValue()).toBe('5.00')
+      await page.getByLabel('Cap in dollars').fill('0.000000001')
+      await page.getByText('with this cap every call is refused at once').waitFor()
+      await page.getByRole('button', { name: 'Change the cap', exact: true }).click()
+      await line.getByText('spent', { exact: true }).waitFor()
+      expect(await callOnce()).toBe(402)
+
+      await expect
+        .poll(
+          async () => {
+            await page.reload()
+            await page.getByRole('button', { name: 'Verify the ledger' }).waitFor()
+            return await page.getByRole('region', { name: 'Cap hits' }).count()
+          },
+          { timeout: 20_000 },
+        )
+        .toBe(1)
+      await page.getByRole('row', { name: /^monthly, web 402, it is spent 1/ }).waitFor()
+
+      await page.getByRole('button', { name: 'Verify the ledger' }).click()
+      await page.getByText('The books agree').waitFor()
+      await page.getByRole('button', { name: 'Delete the cap of Checkout a month' }).click()
+      await page.getByRole('dialog').getByRole('button', { name: 'Delete the cap' }).click()
+      await page.getByText('no cap of its own').first().waitFor()
+      expect(await callOnce()).toBe(200)
+      expect((await pollux.client.call(LEDGER_V1.verifyLedger, { body: {} })).drifts).toEqual([])
+      expect(complaints).toEqual([])
+      await page.context().close()
+    },
+    TEST_MS,
+  )
+
+  it(
+    'the month shows what was spent beside the cap of the organization, which is set by keyboard',
+    async () => {
+      const { page, complaints } = await openConsolePage(browser, `${pollux.origin}/spend`)
+      const set = page.getByRole('button', { name: 'Set a cap of Organization' })
+      await set.focus()
+      await page.keyboard.press('Enter')
+      await page.getByLabel('Cap in dollars').focus()
+      await page.keyboard.type('100')
+      await page.keyboard.press('Enter')
+      await page.getByText('of $100.00').first().waitFor()
+      const params = { organization: '1', budget: 'month' }
+      const budget = await pollux.client.call(ORGANIZATION_BUDGETS_V1.getBudget, { params })
+      expect(budget.cap).toBe('100000000000')
+      await page.getByRole('button', { name: 'Show table' }).click()
+      const table = page.getByRole('table', { name: 'Spend of this month, cumulated' })
+      expect(await table.getByRole('row', { name: /\(not over\)/ }).count()).toBe(1)
+      expect(BigInt(budget.posted)).toBeGreaterThan(0n)
+      await page.getByLabel('Project', { exact: true }).last().selectOption(PROJECT)
+      expect(new URL(page.url()).searchParams.get('project')).toBe(PROJECT)
+      expect(complaints).toEqual([])
+      await page.context().close()
+    },
+    TEST_MS,
+  )
+
+  it(
+    'a price is set from the one that is there, and ended',
+    async () => {
+      const { page, complaints } = await openConsolePage(browser, `${pollux.origin}/spend/prices?q=${MODEL}`)
+      await page.getByText('No price was set here').waitFor()
+      await page.getByRole('button', { name: `Set the price of ${MODEL}`, exact: true }).click()
+      await page.getByLabel('Input, dollars for a million tokens', { exact: true }).fill('0.61')
+      await page.getByRole('dialog').getByRole('button', { name: 'Set the price' }).click()
+      await page.getByRole('button', { name: `End the price of ${MODEL}` }).waitFor()
+      const read = async () => await pollux.client.call(PRICES_V1.getPrice, { params: { model: MODEL } })
+      expect((await read()).fields.input?.text).toBe(0.61)
+      expect((await read()).fields.output?.text).toBe(3.75)
+      await page.getByRole('button', { name: `End the price of ${MODEL}` }).click()
+      await page.getByRole('button', { name: 'End it' }).click()
+      await page.getByText('No price was set here').waitFor()
+      expect((await read()).fields.input?.text).toBe(0.75)
+      expect(complaints).toEqual([])
+      await page.context().close()
+    },
+    TEST_MS,
+  )
+})

@@ -1,0 +1,33 @@
+/** What the spend screens read beside what all screens do. */
+import { queryOptions } from '@tanstack/react-query'
+import { LEDGER_V1 } from '../../src/contract/budgets.v1.ts'
+import type { ResponseOf } from '../../src/contract/endpoint.ts'
+import { PRICES_V1 } from '../../src/contract/prices.v1.ts'
+import { client } from '../session.ts'
+import type { BudgetPlace } from './tree.ts'
+
+export type CapHitJson = ResponseOf<typeof LEDGER_V1.searchCapHits>['capHits'][number]
+export type PriceJson = ResponseOf<typeof PRICES_V1.listPrices>['prices'][number]
+export type OverrideJson = ResponseOf<typeof PRICES_V1.listPriceOverrides>['priceOverrides'][number]
+
+/** Which budgets refused calls, the last first. */
+export const capHitsQuery = ({ project, key }: BudgetPlace) =>
+  queryOptions({
+    queryKey: ['capHits', project, key],
+    queryFn: async () => {
+      const query = { ...(project === null ? {} : { project }), ...(key === null ? {} : { key }) }
+      return (await client.call(LEDGER_V1.searchCapHits, { query })).capHits
+    },
+  })
+
+/** What every model costs at a time; an empty one is now. */
+export const pricesQuery = (at: string) =>
+  queryOptions({
+    queryKey: ['prices', at],
+    queryFn: () => client.call(PRICES_V1.listPrices, { query: at === '' ? {} : { at } }),
+  })
+
+export const overridesQuery = queryOptions({
+  queryKey: ['priceOverrides'],
+  queryFn: async () => (await client.call(PRICES_V1.listPriceOverrides, {})).priceOverrides,
+})

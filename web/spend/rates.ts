@@ -1,0 +1,60 @@
+/** Prices as people read and write them: dollars for a million tokens. */
+import type { PriceJson } from './queries.ts'
+
+export type PriceFields = PriceJson['fields']
+type Rates = PriceFields['input']
+
+/** `$0.75`: of text, or of the first modality that has a price; empty without any. */
+export function plainRate(rates: Rates): string {
+  const usd = rates?.text ?? namedRates(rates)[0]?.[1]
+  return usd === undefined ? '' : `$${usd}`
+}
+
+/** What differs from it: `audio $1`. */
+export function otherRates(rates: Rates): readonly string[] {
+  const plain = plainRate(rates)
+  return namedRates(rates)
+    .map(([modality, usd]) => [modality, `$${usd}`] as const)
+    .filter(([, usd]) => usd !== plain)
+    .map(entry => entry.join(' '))
+}
+
+function namedRates(rates: Rates): readonly (readonly [string, number])[] {
+  return Object.entries(rates ?? {}).filter((entry): entry is [string, number] => entry[1] !== undefined)
+}
+
+/** A decimal of at most twelve places; null: none. */
+export function dollarsOf(text: string): number | null {
+  return /^\d{1,9}(?:\.\d{1,12})?$/.test(text.trim()) ? Number(text) : null
+}
+
+export interface RateDraft {
+  readonly input: string
+  readonly cached: string
+  readonly output: string
+}
+
+/**
+ * The price with other rates: one number is for every modality that has a price, or for text where none has, and what is
+ * empty stays. Whoever says what tokens cost says that tokens are billed.
+ */
+export function priceWith(before: PriceFields, draft: RateDraft, note: string): PriceFields {
+  const { source: _, perUnit, perUnitKind, ...kept } = before
+  const rates = (['input', 'cached', 'output'] as const).flatMap(line => {
+    const usd = dollarsOf(draft[line])
+    return usd === null ? [] : [[line, ratesWith(before[line], usd)] as const]
+  })
+  const isByToken = rates.length > 0 && perUnitKind !== 'equivalent'
+  return {
+    ...kept,
+    ...(perUnit === undefined || isByToken ? {} : { perUnit }),
+    ...(perUnitKind === undefined || isByToken ? {} : { perUnitKind }),
+    ...Object.fromEntries(rates),
+    ...(note.trim() === '' ? {} : { note: note.trim() }),
+  }
+}
+
+function ratesWith(before: Rates, usd: number): Rates {
+  const known = Object.keys(before ?? {})
+  return Object.fromEntries((known.length === 0 ? ['text'] : known).map(modality => [modality, usd]))
+}
