@@ -132,6 +132,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
         version: options.version,
         upstream: config.upstream.kind === 'sandbox' ? 'SANDBOX' : 'GEMINI',
         callOrigin,
+        degradedModes: () => telemetry.degradedModes(),
       },
       log: telemetry.log,
       origins: () => originsOf(config),

@@ -3,7 +3,7 @@ import pino, { type Logger } from 'pino'
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
 import { CallMetrics } from './call-metrics.ts'
 import type { Config } from './config.ts'
-import type { DegradedModeName } from './domain/degraded-mode.ts'
+import { DEGRADED_MODE_NAMES, type DegradedModeName } from './domain/degraded-mode.ts'
 import type { ApiError } from './domain/error.ts'
 import { redactCredentials } from './domain/redaction.ts'
 import type { GatewayEvents } from './gateway/call.ts'
@@ -13,6 +13,8 @@ export interface Telemetry {
   readonly gateway: GatewayEvents
   /** The metrics in Prometheus' text format. */
   metrics(): Promise<string>
+  /** What is away now; nothing before the gauges are watched. */
+  degradedModes(): readonly DegradedModeName[]
   /** Numbers that are read when the metrics are. */
   watch(gauges: Gauges): void
   /** Work of the storage thread that nobody waits for failed; it is tried again. Told once per outage. */
@@ -115,9 +117,11 @@ export function createTelemetry(config: Pick<Config, 'logLevel'>): Telemetry {
       )
     },
   }
+  let degraded: Gauges['degraded'] | null = null
   return {
     log,
     gateway,
+    degradedModes: () => (degraded === null ? [] : namesOf(degraded)),
     metrics: async () => `${await registry.metrics()}\n${calls.text()}`,
     watch(gauges) {
       const gauge = (name: string, help: string, read: () => number): void => {
@@ -134,6 +138,7 @@ export function createTelemetry(config: Pick<Config, 'logLevel'>): Telemetry {
         "How far this machine's clock is ahead of the database's.",
         () => gauges.clockSkewMs() / 1000,
       )
+      degraded = gauges.degraded
       watchModes(registry, gauges.degraded)
       gauge(
         'pollux_changes_age_seconds',
@@ -171,6 +176,10 @@ function watchModes(registry: Registry, degraded: Gauges['degraded']): void {
       for (const [mode, isDegraded] of Object.entries(degraded)) made.set({ mode }, isDegraded() ? 1 : 0)
     },
   })
+}
+
+function namesOf(degraded: Gauges['degraded']): readonly DegradedModeName[] {
+  return DEGRADED_MODE_NAMES.filter(mode => degraded[mode]())
 }
 
 /** An error with its private causes: for the log only. */

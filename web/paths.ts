@@ -30,6 +30,9 @@ export const PATHS = {
   roles: '/members/roles',
   calls: '/calls',
   security: '/security',
+  audit: '/audit',
+  findInAudit: '/audit/find',
+  verifyAudit: '/audit/verify',
 } as const
 
 /** The door, and where to go from there. */

@@ -106,6 +106,18 @@ const router = createBrowserRouter([
         path: PATHS.prices,
         lazy: async () => ({ Component: (await import('./spend/prices-screen.tsx')).PricesScreen }),
       },
+      {
+        path: PATHS.audit,
+        lazy: async () => ({ Component: (await import('./audit/entries-screen.tsx')).EntriesScreen }),
+      },
+      {
+        path: PATHS.findInAudit,
+        lazy: async () => ({ Component: (await import('./audit/find-screen.tsx')).FindScreen }),
+      },
+      {
+        path: PATHS.verifyAudit,
+        lazy: async () => ({ Component: (await import('./audit/verify-screen.tsx')).VerifyScreen }),
+      },
       { path: '*', element: <Lost /> },
     ],
   },

@@ -1,5 +1,6 @@
 /** What a client may know of the server it talks to. */
 import { z } from 'zod'
+import { DEGRADED_MODE_NAMES } from '../domain/degraded-mode.ts'
 import { endpoint } from './endpoint.ts'
 import { NO_QUERY } from './fields.ts'
 
@@ -15,6 +16,9 @@ const ServerJson = z
       .string()
       .optional()
       .meta({ description: 'The address this request came from, after trusted proxies.' }),
+    degradedModes: z.array(z.enum(DEGRADED_MODE_NAMES)).meta({
+      description: 'What is away now at the node that answers; see docs/operations.md. Empty: nothing.',
+    }),
     models: z.array(z.string()).meta({ description: 'Ids of the models that have a price.' }),
   })
   .meta({ id: 'Server' })

@@ -1,4 +1,5 @@
 import type { SERVER_V1 } from '../contract/server.v1.ts'
+import type { DegradedModeName } from '../domain/degraded-mode.ts'
 import type { Handlers } from './call.ts'
 import type { Prices } from './prices.ts'
 
@@ -8,16 +9,19 @@ export interface ServerFacts {
   readonly upstream: 'SANDBOX' | 'GEMINI'
   /** Origin of the data plane; null: the one that was asked. */
   readonly callOrigin: string | null
+  /** What is away now. */
+  readonly degradedModes: () => readonly DegradedModeName[]
 }
 
 export function serverHandlers(
-  { callOrigin, ...facts }: ServerFacts,
+  { callOrigin, degradedModes, ...facts }: ServerFacts,
   prices: Pick<Prices, 'models'>,
 ): Handlers<typeof SERVER_V1> {
   return {
     async getServer({ callerIp }) {
       return {
         ...facts,
+        degradedModes: [...degradedModes()],
         models: prices.models().sort(),
         ...(callOrigin === null ? {} : { callOrigin }),
         ...(callerIp === '' ? {} : { clientAddress: callerIp }),

@@ -48,6 +48,8 @@ export const DEGRADED_MODES = {
 
 export type DegradedModeName = keyof typeof DEGRADED_MODES
 
+export const DEGRADED_MODE_NAMES = Object.keys(DEGRADED_MODES) as readonly DegradedModeName[]
+
 /** The table as Markdown, for docs/operations.md. */
 export function degradedModesTable(): string {
   const rows = Object.entries(DEGRADED_MODES).map(

@@ -1,7 +1,7 @@
 import { useState } from 'react'
-import { ContractError } from '../../src/contract/client.ts'
 import type { ResponseOf } from '../../src/contract/endpoint.ts'
 import { SIGN_IN_V1 } from '../../src/contract/sign-in.v1.ts'
+import { problemAt } from '../keys/problem.ts'
 import { stranger } from '../session.ts'
 import { Button } from '../ui/button.tsx'
 import { CheckField, TextField } from '../ui/field.tsx'
@@ -120,11 +120,4 @@ export function LinkForm({ token, link, hasPasskeys, onAccepted }: LinkFormProps
       </Button>
     </form>
   )
-}
-
-/** What the server says about one field, to stand under it; null when it says something else. */
-function problemAt(error: unknown, field: string): string | null {
-  if (!(error instanceof ContractError)) return null
-  const [, at, text = ''] = /^Invalid value at '([^']*)': (.*)$/s.exec(error.message) ?? []
-  return at === field ? `${text.charAt(0).toUpperCase()}${text.slice(1)}.` : null
 }

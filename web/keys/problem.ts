@@ -1,3 +1,4 @@
+import { ContractError } from '../../src/contract/client.ts'
 import { ApiError } from '../../src/domain/error.ts'
 
 /**
@@ -15,4 +16,11 @@ export function problemOf(check: () => unknown): string | null {
     const sentence = text.charAt(0).toUpperCase() + text.slice(1)
     return index === undefined ? sentence : `Line ${Number(index) + 1}: ${text}`
   }
+}
+
+/** What the server says about one field, to stand under it; null when it says something else. */
+export function problemAt(error: unknown, field: string): string | null {
+  if (!(error instanceof ContractError)) return null
+  const [, at, text = ''] = /^Invalid value at '([^']*)': (.*)$/s.exec(error.message) ?? []
+  return at === field ? `${text.charAt(0).toUpperCase()}${text.slice(1)}.` : null
 }

@@ -3,6 +3,7 @@ import {
   Coins,
   FolderClosed,
   Gauge,
+  History,
   KeyRound,
   LogOut,
   Moon,
@@ -33,6 +34,7 @@ const ENTRIES = [
   { to: PATHS.calls, text: 'Calls', Icon: ScrollText, isHere: /^\/calls/ },
   { to: PATHS.security, text: 'Security', Icon: ShieldCheck, isHere: /^\/security/ },
   { to: PATHS.members, text: 'Members', Icon: Users, isHere: /^\/members/ },
+  { to: PATHS.audit, text: 'Audit', Icon: History, isHere: /^\/audit/ },
 ] as const
 
 /** The frame of every screen: the rail with where one can go, and where one is. */

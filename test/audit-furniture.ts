@@ -1,0 +1,26 @@
+/** The screens of the audit trail, of the settings and of the frame, which show what the other furniture did. */
+import type { Page } from 'playwright-core'
+
+export const AUDIT_SCREENS = [
+  {
+    name: 'audit',
+    path: '/audit',
+    prepare: async (page: Page) => {
+      await page
+        .getByRole('button', { name: /^Set IAM policy/ })
+        .first()
+        .click()
+      await page.getByRole('heading', { name: 'What it changed' }).waitFor()
+    },
+  },
+  { name: 'audit-not-found', path: '/audit?principal=user:nobody@example.com' },
+  { name: 'audit-find', path: '/audit/find' },
+  {
+    name: 'audit-verify',
+    path: '/audit/verify',
+    prepare: async (page: Page) => {
+      await page.getByRole('button', { name: 'Verify the chain' }).click()
+      await page.getByText('The trail is whole').waitFor()
+    },
+  },
+] as const

@@ -1,0 +1,105 @@
+import { ChevronDown, ChevronRight } from 'lucide-react'
+import { Fragment } from 'react'
+import { IconButton } from '../ui/button.tsx'
+import { shownMoment } from '../ui/times.ts'
+import { EntryDetails } from './entry-details.tsx'
+import { payloadOf, refusalOf, shownMethod } from './entry.ts'
+import type { AuditFilter, LogEntry } from './queries.ts'
+
+interface EntryTableProps {
+  readonly entries: readonly LogEntry[]
+  /** insertId of the one that is open; empty: none. */
+  readonly open: string
+  readonly onOpen: (insertId: string) => void
+  /** Shows only entries like one; absent where there is no filter. */
+  readonly onOnly?: (filter: Partial<AuditFilter>) => void
+}
+
+/** Entries in a row each; one of them open, with what it changed. */
+export function EntryTable({ entries, open, onOpen, onOnly }: EntryTableProps) {
+  return (
+    <div className="sheet table__scroll" role="region" aria-label="Entries" tabIndex={0}>
+      <table className="table entries">
+        <thead>
+          <tr>
+            <th scope="col">
+              <span className="unseen">Details</span>
+            </th>
+            <th scope="col">Time</th>
+            <th scope="col">Who</th>
+            <th scope="col">What</th>
+            <th scope="col">Resource</th>
+            <th scope="col">From</th>
+            <th scope="col">Result</th>
+          </tr>
+        </thead>
+        <tbody>
+          {entries.map(entry => {
+            const isOpen = entry.insertId === open
+            return (
+              <Fragment key={entry.insertId}>
+                <EntryRow
+                  entry={entry}
+                  isOpen={isOpen}
+                  onPress={() => onOpen(isOpen ? '' : entry.insertId)}
+                />
+                {isOpen && (
+                  <tr className="entries__details">
+                    <td colSpan={7}>
+                      <EntryDetails entry={entry} {...(onOnly === undefined ? {} : { onOnly })} />
+                    </td>
+                  </tr>
+                )}
+              </Fragment>
+            )
+          })}
+        </tbody>
+      </table>
+    </div>
+  )
+}
+
+interface RowProps {
+  readonly entry: LogEntry
+  readonly isOpen: boolean
+  readonly onPress: () => void
+}
+
+function EntryRow({ entry, isOpen, onPress }: RowProps) {
+  const { authenticationInfo, methodName, resourceName, requestMetadata } = payloadOf(entry)
+  const refusal = refusalOf(entry)
+  const Chevron = isOpen ? ChevronDown : ChevronRight
+  return (
+    <tr>
+      <td>
+        <IconButton
+          label={`${shownMethod(methodName)} of ${shownMoment(entry.timestamp)}`}
+          aria-expanded={isOpen}
+          onPress={onPress}
+        >
+          <Chevron aria-hidden />
+        </IconButton>
+      </td>
+      <td>
+        <time dateTime={entry.timestamp} className="nowrap">
+          {shownMoment(entry.timestamp)}
+        </time>
+      </td>
+      <td>{authenticationInfo.principalSubject}</td>
+      <th scope="row" title={methodName}>
+        {shownMethod(methodName)}
+      </th>
+      <td className="entries__resource" title={resourceName}>
+        <code>{resourceName}</code>
+      </td>
+      <td className="nowrap">{requestMetadata.callerIp ?? ''}</td>
+      <td>
+        {refusal === null ? (
+          <span className="status status--fine">done</span>
+        ) : (
+          <span className="status status--wrong">{refusal}</span>
+        )}
+      </td>
+    </tr>
+  )
+}
