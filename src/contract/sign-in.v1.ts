@@ -16,6 +16,10 @@ export const User = z
     subject: z.string().meta({ description: 'The member of IAM policies: `user:EMAIL`.' }),
     state: z.enum(['ACTIVE', 'INVITED', 'DISABLED']),
     hasPassword: z.boolean(),
+    issuerRoles: z.array(z.string()).optional().meta({
+      description:
+        "Roles at the organization by the issuer's claims of the last sign-in there; in no policy.",
+    }),
     createTime: Time,
     lastSignInTime: Time.optional(),
   })

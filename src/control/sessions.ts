@@ -131,6 +131,7 @@ export function userJson(user: User): UserJson {
     subject: subjectOf(user),
     state,
     hasPassword: user.hasPassword,
+    ...(user.identityRoles.length === 0 ? {} : { issuerRoles: [...user.identityRoles] }),
     createTime: time(user.createTimeMs),
     ...(lastSignInTimeMs === null ? {} : { lastSignInTime: time(lastSignInTimeMs) }),
   }

@@ -1,4 +1,5 @@
 /** People as rows: those who may sign in, and those who were only given a role. */
+import { isRole } from '../../src/domain/permission.ts'
 import { type HeldRole, type PlacedPolicy, membersOf, rolesOf } from './policy.ts'
 import type { UserJson } from './queries.ts'
 
@@ -25,7 +26,7 @@ export function peopleRows(
       email: user.email,
       name: user.displayName,
       user,
-      roles: rolesOf(user.subject, policies),
+      roles: [...rolesOf(user.subject, policies), ...issuerRolesOf(user)],
     })),
     ...strangers.map(member => {
       const email = member.slice('user:'.length)
@@ -33,6 +34,11 @@ export function peopleRows(
     }),
   ]
   return rows.sort((one, other) => one.name.localeCompare(other.name))
+}
+
+/** At the organization, for as long as the claims at the issuer say so. */
+export function issuerRolesOf({ issuerRoles = [] }: Pick<UserJson, 'issuerRoles'>): readonly HeldRole[] {
+  return issuerRoles.filter(isRole).map(role => ({ place: null, role, isFromIssuer: true }))
 }
 
 interface Filter {

@@ -15,7 +15,7 @@ import { Page } from '../ui/page.tsx'
 import { Time } from '../ui/time.tsx'
 import { addToast } from '../ui/toast.tsx'
 import { type Invited, InviteLink } from './invite.tsx'
-import { STATE_LOOK, STATE_TEXT } from './people.ts'
+import { STATE_LOOK, STATE_TEXT, issuerRolesOf } from './people.ts'
 import { userQuery } from './queries.ts'
 import { useRights } from './rights.ts'
 import { RolesPanel } from './roles-panel.tsx'
@@ -62,7 +62,13 @@ export function PersonScreen() {
           )}
         </div>
         <div className="key__column">
-          {email !== null && <RolesPanel member={`user:${email}`} name={name} />}
+          {email !== null && (
+            <RolesPanel
+              member={`user:${email}`}
+              name={name}
+              {...(person === undefined ? {} : { fromIssuer: issuerRolesOf(person) })}
+            />
+          )}
         </div>
       </div>
     </Page>

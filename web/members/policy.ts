@@ -17,6 +17,8 @@ export interface PlacedPolicy {
 export interface HeldRole {
   readonly place: Place
   readonly role: Role
+  /** By claims at the issuer, and in no policy. */
+  readonly isFromIssuer?: true
 }
 
 /** The policy with one member more in a role. */

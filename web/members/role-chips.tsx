@@ -6,10 +6,11 @@ export function RoleChips({ roles }: { readonly roles: readonly HeldRole[] }) {
   if (roles.length === 0) return <span className="quiet">none</span>
   return (
     <ul className="chips">
-      {roles.map(({ place, role }) => (
-        <li key={`${role} ${place}`} className="chip" title={ROLES[role].description}>
+      {roles.map(({ place, role, isFromIssuer = false }) => (
+        <li key={`${role} ${place} ${isFromIssuer}`} className="chip" title={ROLES[role].description}>
           {ROLES[role].title}
           {place !== null && ` · ${place}`}
+          {isFromIssuer && ' · by the issuer'}
         </li>
       ))}
     </ul>

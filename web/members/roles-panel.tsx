@@ -24,21 +24,34 @@ interface RolesProps {
   /** `user:EMAIL` or `serviceAccount:EMAIL`. */
   readonly member: string
   readonly name: string
+  /** What the issuer's claims give, which nobody can take away here. */
+  readonly fromIssuer?: readonly HeldRole[]
 }
 
 /** What a member holds at the organization and in each project, and how that is changed. */
-export function RolesPanel({ member, name }: RolesProps) {
+export function RolesPanel({ member, name, fromIssuer = [] }: RolesProps) {
   const { policies, isPending, error } = usePolicies()
   const roles = rolesOf(member, policies)
   return (
     <section className="panel" aria-labelledby="roles-title">
       <h2 id="roles-title">Roles</h2>
       {error !== null && <ErrorNotice title="The roles could not be read" error={error} />}
-      {!isPending && roles.length === 0 && (
+      {!isPending && roles.length + fromIssuer.length === 0 && (
         <p className="quiet">{name} holds no role that you may see, and so may do nothing there.</p>
       )}
-      {roles.length > 0 && (
+      {roles.length + fromIssuer.length > 0 && (
         <ul className="roles">
+          {fromIssuer.map(({ role }) => (
+            <li key={role}>
+              <div>
+                <h3>
+                  {ROLES[role].title} <span className="quiet">at the organization</span>
+                </h3>
+                <p className="quiet">{ROLES[role].description}</p>
+                <Why reason="By the claims at the issuer, which are read again at each sign-in there. POLLUX_OIDC_ROLES says what they give." />
+              </div>
+            </li>
+          ))}
           {roles.map(held => (
             <HeldRoleItem
               key={`${held.role} ${held.place}`}
