@@ -24,3 +24,33 @@ export const AUDIT_SCREENS = [
     },
   },
 ] as const
+
+export const FRAME_SCREENS = [
+  { name: 'settings', path: '/settings' },
+  {
+    name: 'server-settings',
+    path: '/settings/server',
+    prepare: async (page: Page) => {
+      await page.getByRole('button', { name: 'Seal anew and verify' }).click()
+      await page.getByText('every secret there is').waitFor()
+    },
+  },
+  {
+    name: 'palette',
+    path: '/keys',
+    prepare: async (page: Page) => {
+      await page.getByRole('button', { name: 'Go to…' }).click()
+      await page.getByRole('combobox', { name: /^Name of/ }).fill('o')
+      await page.getByRole('option', { name: /Order service/ }).waitFor()
+    },
+  },
+  {
+    name: 'no-answer',
+    path: '/projects',
+    prepare: async (page: Page) => {
+      await page.route('**/readyz', route => route.abort())
+      await page.getByText('No answer from Pollux').waitFor()
+      await page.unroute('**/readyz')
+    },
+  },
+] as const

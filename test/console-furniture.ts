@@ -5,7 +5,7 @@ import type { BodyOf } from '../src/contract/endpoint.ts'
 import { POLLUX_V1 } from '../src/contract/pollux.v1.ts'
 import { USERS_V1 } from '../src/contract/users.v1.ts'
 import { CALL_SCREENS, addCalls } from './calls-furniture.ts'
-import { AUDIT_SCREENS } from './audit-furniture.ts'
+import { AUDIT_SCREENS, FRAME_SCREENS } from './audit-furniture.ts'
 import { LIMIT_SCREENS, addLimits } from './limits-furniture.ts'
 import { SPEND_SCREENS, addSpend } from './spend-furniture.ts'
 import { PEOPLE_SCREENS, addPeople } from './people-furniture.ts'
@@ -83,6 +83,7 @@ const SCREENS: readonly Screen[] = [
   ...PEOPLE_SCREENS,
   ...CALL_SCREENS,
   ...AUDIT_SCREENS,
+  ...FRAME_SCREENS,
   { name: 'nowhere', path: '/settings/nowhere' },
   {
     name: 'sign-in-refused',

@@ -33,6 +33,8 @@ export const PATHS = {
   audit: '/audit',
   findInAudit: '/audit/find',
   verifyAudit: '/audit/verify',
+  settings: '/settings',
+  serverSettings: '/settings/server',
 } as const
 
 /** The door, and where to go from there. */

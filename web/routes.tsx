@@ -118,6 +118,18 @@ const router = createBrowserRouter([
         path: PATHS.verifyAudit,
         lazy: async () => ({ Component: (await import('./audit/verify-screen.tsx')).VerifyScreen }),
       },
+      {
+        path: PATHS.settings,
+        lazy: async () => ({
+          Component: (await import('./settings/account-screen.tsx')).AccountSettingsScreen,
+        }),
+      },
+      {
+        path: PATHS.serverSettings,
+        lazy: async () => ({
+          Component: (await import('./settings/server-screen.tsx')).ServerSettingsScreen,
+        }),
+      },
       { path: '*', element: <Lost /> },
     ],
   },

@@ -3,7 +3,7 @@ import { Fragment } from 'react'
 import { IconButton } from '../ui/button.tsx'
 import { shownMoment } from '../ui/times.ts'
 import { EntryDetails } from './entry-details.tsx'
-import { payloadOf, refusalOf, shownMethod } from './entry.ts'
+import { payloadOf, refusalOf, shownMethod, shownResource } from './entry.ts'
 import type { AuditFilter, LogEntry } from './queries.ts'
 
 interface EntryTableProps {
@@ -86,11 +86,11 @@ function EntryRow({ entry, isOpen, onPress }: RowProps) {
         </time>
       </td>
       <td>{authenticationInfo.principalSubject}</td>
-      <th scope="row" title={methodName}>
+      <th scope="row" title={methodName} className="nowrap">
         {shownMethod(methodName)}
       </th>
       <td className="entries__resource" title={resourceName}>
-        <code>{resourceName}</code>
+        <code>{shownResource(resourceName)}</code>
       </td>
       <td className="nowrap">{requestMetadata.callerIp ?? ''}</td>
       <td>

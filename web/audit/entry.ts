@@ -35,6 +35,11 @@ export function refusalOf(entry: LogEntry): string | null {
   return code === 0 ? null : (CODE_TEXT[code] ?? `code ${code}`)
 }
 
+/** The name below its project: `keys/web` of `projects/415104041262/locations/global/keys/web`. */
+export function shownResource(resourceName: string): string {
+  return resourceName.replace(/^projects\/[^/]+\/(?:locations\/global\/)?/, '')
+}
+
 /** `DisableKey` of `pollux.v1.Keys.DisableKey`, as words: `Disable key`. */
 export function shownMethod(methodName: string): string {
   const words = (methodName.split('.').at(-1) ?? methodName).replaceAll(/([a-z])([A-Z])/g, '$1 $2')

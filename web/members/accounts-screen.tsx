@@ -69,7 +69,9 @@ export function AccountsScreen() {
       </search>
       {failure !== null && <ErrorNotice title="The service accounts could not be read" error={failure} />}
       {!isReady && failure === null && <div className="waiting" />}
-      {isReady && accounts.length === 0 && <NoAccounts onCreate={() => setCreating(true)} />}
+      {isReady && accounts.length === 0 && (
+        <NoAccounts onCreate={active.length === 0 ? null : () => setCreating(true)} />
+      )}
       {isReady && accounts.length > 0 && (
         <AccountTable accounts={shown} policies={policies} onClear={() => setFilter(NO_FILTER)} />
       )}
@@ -99,7 +101,8 @@ function useAccounts(projects: readonly string[]) {
   })
 }
 
-function NoAccounts({ onCreate }: { readonly onCreate: () => void }) {
+/** `onCreate` null: there is no project to make one in. */
+function NoAccounts({ onCreate }: { readonly onCreate: (() => void) | null }) {
   return (
     <div className="sheet empty">
       <h2>No program manages this Pollux</h2>
@@ -107,7 +110,7 @@ function NoAccounts({ onCreate }: { readonly onCreate: () => void }) {
         A service account gives one its own tokens, roles and audit entries, so that nobody's own sign-in ends
         up in a script. <code>pollux service-accounts create</code> does it from the terminal.
       </p>
-      <Button onPress={onCreate}>Create service account</Button>
+      {onCreate !== null && <Button onPress={onCreate}>Create service account</Button>}
     </div>
   )
 }

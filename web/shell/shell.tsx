@@ -8,22 +8,27 @@ import {
   LogOut,
   Moon,
   ScrollText,
+  Settings,
   ShieldCheck,
   Sun,
   SunMoon,
   Users,
 } from 'lucide-react'
-import { Suspense, useEffect, useRef, useState } from 'react'
+import { Suspense, lazy, useEffect, useRef, useSyncExternalStore } from 'react'
 import { Link, Outlet, useLocation } from 'react-router'
 import { PATHS, keysPath } from '../paths.ts'
 import { serverQuery } from '../queries.ts'
 import { type Who, signOut } from '../session.ts'
-import { THEMES, type Theme, chooseTheme, currentTheme } from '../theme/theme.ts'
+import { THEMES, chooseTheme, currentTheme, onTheme } from '../theme/theme.ts'
 import { IconButton } from '../ui/button.tsx'
 import { Mark } from '../ui/star.tsx'
 import { addToast } from '../ui/toast.tsx'
+import { PaletteButton } from './palette-button.tsx'
 import { ProjectSwitcher } from './project-switcher.tsx'
 import './shell.css'
+
+// In a piece of its own: the first screen waits for none of it.
+const Banners = lazy(async () => ({ default: (await import('./banners.tsx')).Banners }))
 
 /** The rail's entries, in the order of AI Studio's. A screen that is not built has none. `isHere`: its addresses. */
 const ENTRIES = [
@@ -35,7 +40,10 @@ const ENTRIES = [
   { to: PATHS.security, text: 'Security', Icon: ShieldCheck, isHere: /^\/security/ },
   { to: PATHS.members, text: 'Members', Icon: Users, isHere: /^\/members/ },
   { to: PATHS.audit, text: 'Audit', Icon: History, isHere: /^\/audit/ },
+  { to: PATHS.settings, text: 'Settings', Icon: Settings, isHere: /^\/settings/ },
 ] as const
+
+const SCREENS = ENTRIES.map(({ to, text }) => ({ to, text, more: '', kind: 'Screen' as const }))
 
 /** The frame of every screen: the rail with where one can go, and where one is. */
 export function Shell({ who }: { readonly who: Who }) {
@@ -52,6 +60,7 @@ export function Shell({ who }: { readonly who: Who }) {
           Pollux
         </Link>
         <ProjectSwitcher />
+        <PaletteButton screens={SCREENS} />
         <nav aria-label="Screens">
           <ul>
             {ENTRIES.map(({ to, text, Icon, isHere }) => (
@@ -71,6 +80,9 @@ export function Shell({ who }: { readonly who: Who }) {
         <Foot who={who} />
       </header>
       <main id="main" ref={main} className="shell__main" tabIndex={-1}>
+        <Suspense>
+          <Banners />
+        </Suspense>
         <Suspense fallback={<div className="waiting" />}>
           <Outlet />
         </Suspense>
@@ -123,17 +135,11 @@ function Person({ who: { subject, user } }: { readonly who: Who }) {
 const THEME_ICONS = { system: SunMoon, light: Sun, dark: Moon } as const
 
 function ThemeButton() {
-  const [theme, setTheme] = useState<Theme>(currentTheme)
+  const theme = useSyncExternalStore(onTheme, currentTheme)
   const next = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length] ?? 'system'
   const Icon = THEME_ICONS[theme]
   return (
-    <IconButton
-      label={`Theme: ${theme}. Change to ${next}`}
-      onPress={() => {
-        chooseTheme(next)
-        setTheme(next)
-      }}
-    >
+    <IconButton label={`Theme: ${theme}. Change to ${next}`} onPress={() => chooseTheme(next)}>
       <Icon aria-hidden />
     </IconButton>
   )
