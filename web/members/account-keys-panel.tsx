@@ -75,7 +75,7 @@ export function AccountKeysPanel({ place, email }: KeysProps) {
         </div>
       )}
       {error !== null && <ErrorNotice title="The keys could not be read" error={error} />}
-      {keys !== undefined && keys.length > 0 && (
+      {keys && keys.length > 0 && (
         <div className="table__scroll" role="region" aria-labelledby="account-keys-title" tabIndex={0}>
           <table className="table">
             <thead>
@@ -114,6 +114,9 @@ export function AccountKeysPanel({ place, email }: KeysProps) {
             </tbody>
           </table>
         </div>
+      )}
+      {keys === null && (
+        <Why reason="You may not list them. Owners, auditors and those who make credentials can." />
       )}
       {keys?.length === 0 && <p className="quiet">It has no key file.</p>}
       <div className="actions">

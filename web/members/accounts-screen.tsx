@@ -93,7 +93,7 @@ function useAccounts(projects: readonly string[]) {
   return useQueries({
     queries: projects.map(accountsQuery),
     combine: results => ({
-      accounts: results.flatMap(({ data = [] }) => data),
+      accounts: results.flatMap(({ data }) => data ?? []),
       // A project whose accounts one may not list has none to show.
       error: results.find(({ error, data }) => error !== null && data === undefined)?.error ?? null,
       isPending: results.some(({ isPending }) => isPending),

@@ -2,7 +2,6 @@ import { useQuery } from '@tanstack/react-query'
 import { UserPlus } from 'lucide-react'
 import { useDeferredValue, useState } from 'react'
 import { Link } from 'react-router'
-import { ContractError } from '../../src/contract/client.ts'
 import { ROLES, allRoles } from '../../src/domain/permission.ts'
 import { personPath } from '../paths.ts'
 import { Button } from '../ui/button.tsx'
@@ -26,8 +25,7 @@ export function PeopleScreen() {
   const [isInviting, setInviting] = useState(false)
   const [invited, setInvited] = useState<Invited | null>(null)
   const whyNot = useRights(null).whyNot('pollux.users.create')
-  const isHidden = users.error instanceof ContractError && users.error.reason === 'IAM_PERMISSION_DENIED'
-  const isReady = !isPending && (users.data !== undefined || isHidden)
+  const isReady = !isPending && users.data !== undefined
   return (
     <MembersFrame
       title="Members"
@@ -41,16 +39,14 @@ export function PeopleScreen() {
     >
       <Why reason={whyNot} />
       {invited !== null && <InviteLink invited={invited} onDone={() => setInvited(null)} />}
-      {isHidden && (
+      {users.data === null && (
         <Notice>
           You may not list who can sign in. Shown are the addresses that the policies you may read give roles
           to.
         </Notice>
       )}
       {error !== null && <ErrorNotice title="The roles could not be read" error={error} />}
-      {users.error !== null && !isHidden && (
-        <ErrorNotice title="The people could not be read" error={users.error} />
-      )}
+      {users.error !== null && <ErrorNotice title="The people could not be read" error={users.error} />}
       {!isReady && error === null && users.error === null && <div className="waiting" />}
       {isReady && <People rows={peopleRows(users.data ?? [], policies)} />}
       {isInviting && <InviteDialog onClose={() => setInviting(false)} onInvited={setInvited} />}

@@ -32,10 +32,10 @@ const METHOD_TEXT = { password: 'password', passkey: 'passkey', oidc: 'issuer', 
 export function PersonScreen() {
   const { user = '' } = useParams()
   const { data: person, error } = useQuery(userQuery(user))
-  // Whoever may not read accounts, or an address that was only given a role, still has roles to show.
-  const isUnknown = error instanceof ContractError && [403, 404].includes(error.httpStatus)
+  // Who was only given a role, or may not be read, still has roles to show.
+  const isStranger = error instanceof ContractError && error.reason === 'RESOURCE_NOT_FOUND'
   const email = person?.email ?? (user.includes('@') ? user : null)
-  if (error !== null && !(isUnknown && email !== null)) {
+  if (error !== null && !(isStranger && email !== null)) {
     return <ErrorNotice title="The person could not be read" error={error} />
   }
   if (person === undefined && error === null) return <div className="waiting" />
@@ -46,14 +46,14 @@ export function PersonScreen() {
       about={
         <>
           <Link to={PATHS.members}>Members</Link>
-          {person !== undefined && person.displayName !== person.email && ` · ${person.email}`}
+          {person && person.displayName !== person.email && ` · ${person.email}`}
         </>
       }
     >
       <div className="key">
         <div className="key__column">
-          {person === undefined ? (
-            <NotLetIn email={name} isHidden={error instanceof ContractError && error.httpStatus === 403} />
+          {person === undefined || person === null ? (
+            <NotLetIn email={name} isHidden={person === null} />
           ) : (
             <>
               <Account person={person} />
@@ -66,7 +66,7 @@ export function PersonScreen() {
             <RolesPanel
               member={`user:${email}`}
               name={name}
-              {...(person === undefined ? {} : { fromIssuer: issuerRolesOf(person) })}
+              {...(person ? { fromIssuer: issuerRolesOf(person) } : {})}
             />
           )}
         </div>

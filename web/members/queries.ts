@@ -1,12 +1,11 @@
 /** What the screens about access read, and what they change. */
 import { queryOptions, useQueries, useQuery, useQueryClient } from '@tanstack/react-query'
-import { ContractError } from '../../src/contract/client.ts'
 import type { ResponseOf } from '../../src/contract/endpoint.ts'
 import { ORGANIZATION_IAM_V1, PROJECT_IAM_V3 } from '../../src/contract/iam.v3.ts'
 import { SERVICE_ACCOUNTS_V1 } from '../../src/contract/service-accounts.v1.ts'
 import { USERS_V1 } from '../../src/contract/users.v1.ts'
-import { allPermissions } from '../../src/domain/permission.ts'
-import { allPages, projectsQuery } from '../queries.ts'
+import { type Permission, allPermissions } from '../../src/domain/permission.ts'
+import { allPages, projectsQuery, queryClient } from '../queries.ts'
 import { client } from '../session.ts'
 import type { Place, PlacedPolicy, PolicyJson } from './policy.ts'
 
@@ -24,33 +23,36 @@ export interface AccountPlace {
   readonly serviceAccount: string
 }
 
+/** Null where the caller may not list them. */
 export const usersQuery = queryOptions({
   queryKey: ['users'],
   queryFn: () =>
-    allPages(async pageToken => {
-      const page = await client.call(USERS_V1.listUsers, { query: { pageSize: PAGE_SIZE, pageToken } })
-      return { items: page.users, nextPageToken: page.nextPageToken }
-    }),
+    ifHeld(null, 'pollux.users.list', () =>
+      allPages(async pageToken => {
+        const page = await client.call(USERS_V1.listUsers, { query: { pageSize: PAGE_SIZE, pageToken } })
+        return { items: page.users, nextPageToken: page.nextPageToken }
+      }),
+    ),
 })
 
-/** One person, with where they are signed in. */
+/** One person, with where they are signed in; null where the caller may not read it. */
 export const userQuery = (user: string) =>
   queryOptions({
     queryKey: ['users', user],
-    queryFn: () => client.call(USERS_V1.getUser, { params: { user } }),
+    queryFn: () =>
+      ifHeld(null, 'pollux.users.get', () => client.call(USERS_V1.getUser, { params: { user } })),
   })
 
 /** Null where the caller may not read it. */
 const policyQuery = (place: Place) =>
   queryOptions({
     queryKey: ['policies', place],
-    queryFn: async (): Promise<PlacedPolicy | null> => {
-      try {
-        return { place, policy: await readPolicy(place) }
-      } catch (error) {
-        if (error instanceof ContractError && error.reason === 'IAM_PERMISSION_DENIED') return null
-        throw error
-      }
+    queryFn: () => {
+      const kind = place === null ? 'organizations' : 'projects'
+      return ifHeld(place, `resourcemanager.${kind}.getIamPolicy`, async () => ({
+        place,
+        policy: await readPolicy(place),
+      }))
     },
   })
 
@@ -68,11 +70,17 @@ export const heldQuery = (place: Place) =>
     },
   })
 
+/** Null where the caller may not list them. */
 export const accountsQuery = (project: string) =>
   queryOptions({
     queryKey: ['serviceAccounts', project],
-    queryFn: async () =>
-      (await client.call(SERVICE_ACCOUNTS_V1.listServiceAccounts, { params: { project } })).accounts,
+    queryFn: () =>
+      ifHeld(
+        project,
+        'iam.serviceAccounts.list',
+        async () =>
+          (await client.call(SERVICE_ACCOUNTS_V1.listServiceAccounts, { params: { project } })).accounts,
+      ),
   })
 
 export const accountQuery = (place: AccountPlace) =>
@@ -81,18 +89,43 @@ export const accountQuery = (place: AccountPlace) =>
     queryFn: () => client.call(SERVICE_ACCOUNTS_V1.getServiceAccount, { params: { ...place } }),
   })
 
+/** Null where the caller may not list them. */
 export const tokensQuery = (place: AccountPlace) =>
   queryOptions({
     queryKey: ['serviceAccounts', place.project, place.serviceAccount, 'tokens'],
-    queryFn: async () => (await client.call(SERVICE_ACCOUNTS_V1.listTokens, { params: { ...place } })).tokens,
+    queryFn: () =>
+      ifHeld(
+        place.project,
+        'pollux.serviceAccountTokens.list',
+        async () => (await client.call(SERVICE_ACCOUNTS_V1.listTokens, { params: { ...place } })).tokens,
+      ),
   })
 
+/** Null where the caller may not list them. */
 export const accountKeysQuery = (place: AccountPlace) =>
   queryOptions({
     queryKey: ['serviceAccounts', place.project, place.serviceAccount, 'keys'],
-    queryFn: async () =>
-      (await client.call(SERVICE_ACCOUNTS_V1.listServiceAccountKeys, { params: { ...place } })).keys,
+    queryFn: () =>
+      ifHeld(
+        place.project,
+        'iam.serviceAccountKeys.list',
+        async () =>
+          (await client.call(SERVICE_ACCOUNTS_V1.listServiceAccountKeys, { params: { ...place } })).keys,
+      ),
   })
+
+/**
+ * What is read, or null without asking for what would be refused: refusals are entries of the audit trail, which are for
+ * those who try and not for those who look around.
+ */
+async function ifHeld<Answer>(
+  place: Place,
+  permission: Permission,
+  read: () => Promise<Answer>,
+): Promise<Answer | null> {
+  const held = await queryClient.fetchQuery(heldQuery(place))
+  return held.has(permission) ? await read() : null
+}
 
 interface Policies {
   /** Those that could be read, the organization's first. */

@@ -44,7 +44,7 @@ export function TokensPanel({ place }: { readonly place: AccountPlace }) {
         />
       )}
       {error !== null && <ErrorNotice title="The tokens could not be read" error={error} />}
-      {tokens !== undefined && tokens.length > 0 && (
+      {tokens && tokens.length > 0 && (
         <div className="table__scroll" role="region" aria-labelledby="tokens-title" tabIndex={0}>
           <table className="table">
             <thead>
@@ -85,6 +85,9 @@ export function TokensPanel({ place }: { readonly place: AccountPlace }) {
             </tbody>
           </table>
         </div>
+      )}
+      {tokens === null && (
+        <Why reason="You may not list them. Owners, auditors and those who make credentials can." />
       )}
       {tokens?.length === 0 && <p className="quiet">It has no token.</p>}
       <div className="actions">
