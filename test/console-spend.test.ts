@@ -77,7 +77,7 @@ describe.skipIf(!existsSync(CHROMIUM))('spend in the console', () => {
           async () => {
             await page.reload()
             await page.getByRole('button', { name: 'Verify the ledger' }).waitFor()
-            return await page.getByRole('region', { name: 'Cap hits' }).count()
+            return await page.getByRole('region', { name: 'Refused calls' }).count()
           },
           { timeout: 20_000 },
         )

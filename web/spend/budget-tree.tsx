@@ -21,7 +21,7 @@ export function BudgetTree({ nodes }: { readonly nodes: readonly BudgetNode[] })
   const close = (): void => setAsked(null)
   return (
     <>
-      <div className="table__scroll sheet" role="region" aria-label="Budgets" tabIndex={0}>
+      <div className="table__scroll sheet" role="region" aria-label="Every budget" tabIndex={0}>
         <table className="table tree">
           <thead>
             <tr>

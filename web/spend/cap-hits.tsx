@@ -23,7 +23,7 @@ export function CapHits({ hits }: { readonly hits: readonly CapHitJson[] }) {
     )
   }
   return (
-    <div className="table__scroll" role="region" aria-label="Cap hits" tabIndex={0}>
+    <div className="table__scroll" role="region" aria-label="Refused calls" tabIndex={0}>
       <table className="table">
         <thead>
           <tr>
