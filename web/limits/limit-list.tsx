@@ -41,7 +41,7 @@ export function LimitList({ project, limits, tier, onEdit }: LimitListProps) {
       )}
       {error !== null && <ErrorNotice title="Nothing was changed" error={error} />}
       {own.length > 0 && (
-        <div className="table__scroll" role="region" aria-label="Limits in force" tabIndex={0}>
+        <div className="table__scroll" role="region" aria-label="Own limits" tabIndex={0}>
           <table className="table">
             <thead>
               <tr>
