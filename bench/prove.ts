@@ -12,8 +12,16 @@ const STRYKER = 'node_modules/@stryker-mutator/core/bin/stryker.js'
 const RUNS: readonly Run[] = [
   { what: '20 races to a cap of $1.00, SQLite', command: ['bench/cap.ts', '20', 'sqlite'] },
   { what: '20 races to a cap of $1.00, PostgreSQL', command: ['bench/cap.ts', '20', 'postgres'] },
+  {
+    what: '20 races to a cap of $1.00, five nodes on PostgreSQL',
+    command: ['bench/cap.ts', '20', 'postgres', '--nodes', '5'],
+  },
   { what: '500 kill -9 under load, SQLite', command: ['bench/kills.ts', '500', 'sqlite'] },
   { what: '500 kill -9 under load, PostgreSQL', command: ['bench/kills.ts', '500', 'postgres'] },
+  {
+    what: '500 kill -9 of one of five nodes, 50 of them with its folder',
+    command: ['bench/kills.ts', '500', 'postgres', '--nodes', '5', '--folders', '50'],
+  },
   { what: '10,000 simulated worlds of several nodes', command: ['bench/simulate.ts', '10000'] },
   {
     what: 'mutants of ledger, prices and restrictions',
