@@ -59,7 +59,19 @@ function totalsOf(records: readonly UsageRecord[]): UsageTotals {
     unpriced: sum(({ costNanos, outcome }) =>
       costNanos === null && (outcome === 'posted' || outcome === 'estimated') ? 1 : 0,
     ),
+    imageTokens: sum(record => tokensOf(record, 'IMAGE')),
+    audioTokens: sum(record => tokensOf(record, 'AUDIO')),
+    videoTokens: 0,
+    documentTokens: 0,
+    durationMs: sum(record => Math.round(record.durationMs)),
+    durationMaxMs: Math.max(0, ...records.map(record => Math.round(record.durationMs))),
   }
+}
+
+function tokensOf({ usage: { details } }: UsageRecord, modality: string): number {
+  return [...(details?.prompt ?? []), ...(details?.candidates ?? [])]
+    .filter(count => count.modality === modality)
+    .reduce((sum, { tokenCount }) => sum + tokenCount, 0)
 }
 
 /** The report, counted from the records themselves. */
@@ -67,21 +79,27 @@ function recount(records: readonly UsageRecord[], query: UsageQuery): readonly U
   const widthMs = WIDTH_MS[query.granularity]
   const startMs = Math.floor(query.startTimeMs / widthMs) * widthMs
   const endMs = Math.ceil(query.endTimeMs / widthMs) * widthMs
-  const groups = new Map<string, { dimensions: Omit<UsageRow, 'totals'>; records: UsageRecord[] }>()
+  type Group = { dimensions: Omit<UsageRow, 'totals'>; records: UsageRecord[] }
+  const groups = new Map<string, Group>()
   for (const record of records) {
     if (record.projectNumber !== query.projectNumber) continue
     if (query.keyUid !== undefined && record.keyUid !== query.keyUid) continue
+    if (query.model !== undefined && record.model !== query.model) continue
+    if (query.httpStatus !== undefined && record.httpStatus !== query.httpStatus) continue
     if (record.startTimeMs < startMs || record.startTimeMs >= endMs) continue
     const has = (dimension: UsageDimension): boolean => query.groupBy.includes(dimension)
     const bucketTimeMs = Math.floor(record.startTimeMs / widthMs) * widthMs
-    const dimensions = {
+    const dimensions: Omit<UsageRow, 'totals'> = {
       ...(has('time') ? { bucketTimeMs } : {}),
+      ...(has('project') ? { projectNumber: record.projectNumber } : {}),
       ...(has('key') ? { keyUid: record.keyUid } : {}),
+      ...(has('environment') ? { environment: '' } : {}),
       ...(has('model') ? { model: record.model } : {}),
       ...(has('method') ? { method: record.method } : {}),
+      ...(has('status') ? { httpStatus: record.httpStatus } : {}),
     }
     const key = JSON.stringify(dimensions)
-    const group = groups.get(key) ?? { dimensions, records: [] }
+    const group: Group = groups.get(key) ?? { dimensions, records: [] }
     groups.set(key, group)
     group.records.push(record)
   }
@@ -94,9 +112,12 @@ const sorted = (rows: readonly UsageRow[]): readonly string[] =>
     .map(({ totals, ...dimensions }) =>
       JSON.stringify([
         dimensions.bucketTimeMs,
+        dimensions.projectNumber,
         dimensions.keyUid,
+        dimensions.environment,
         dimensions.model,
         dimensions.method,
+        dimensions.httpStatus,
         totals,
       ]),
     )
@@ -128,7 +149,7 @@ const anyRecord: fc.Arbitrary<UsageRecord> = fc.record({
         prompt: fc.array(fc.record({ modality: fc.constantFrom('TEXT', 'IMAGE'), tokenCount: count })),
         cached: fc.constant([]),
         toolUsePrompt: fc.constant([]),
-        candidates: fc.constant([]),
+        candidates: fc.array(fc.record({ modality: fc.constantFrom('TEXT', 'AUDIO'), tokenCount: count })),
       }),
     ),
     serviceTier: fc.option(fc.constantFrom('standard', 'flex')),
@@ -227,12 +248,16 @@ describeOnBothEngines('usage', engine => {
         granularity: fc.constantFrom(...USAGE_GRANULARITIES),
         groupBy: fc.subarray([...USAGE_DIMENSIONS]),
         keyUid: fc.option(fc.constantFrom('key-1', 'key-2')),
+        model: fc.option(fc.constantFrom('Gemini', ''), { freq: 1 }),
+        httpStatus: fc.option(fc.constantFrom(200, 503), { freq: 1 }),
       })
-      .map(({ times: [a, b], keyUid, ...rest }) => ({
+      .map(({ times: [a, b], keyUid, model, httpStatus, ...rest }) => ({
         projectNumber: PROJECT,
         startTimeMs: Math.min(a, b),
         endTimeMs: Math.max(a, b),
         ...(keyUid === null ? {} : { keyUid }),
+        ...(model === null ? {} : { model }),
+        ...(httpStatus === null ? {} : { httpStatus }),
         ...rest,
       }))
     const batches = fc.array(anyRecord, { maxLength: 60 })

@@ -71,6 +71,9 @@ const DIMENSIONS: Readonly<
   Record<UsageDimension, { title: string; of: (row: Row, report: Report) => string }>
 > = {
   key: { title: 'KEY', of: row => row.keyId ?? row.keyUid ?? '' },
+  project: { title: 'PROJECT', of: row => row.project?.replace('projects/', '') ?? '' },
+  environment: { title: 'ENVIRONMENT', of: row => row.environment || '-' },
+  status: { title: 'STATUS', of: row => String(row.status ?? '') },
   model: { title: 'MODEL', of: row => row.model || '-' },
   method: { title: 'METHOD', of: row => row.method ?? '' },
   time: { title: 'TIME', of: row => row.time ?? '' },

@@ -137,6 +137,7 @@ type ProjectMethods =
   | 'deleteProject'
   | 'undeleteProject'
   | 'getUsage'
+  | 'searchUsage'
 
 function projectHandlers(context: PolluxContext): Pick<Handlers<typeof POLLUX_V1>, ProjectMethods> {
   const { storage } = context
@@ -173,6 +174,7 @@ function projectHandlers(context: PolluxContext): Pick<Handlers<typeof POLLUX_V1
       )
     },
     getUsage: call => usageReport(context, call),
+    searchUsage: call => usageReport(context, call),
   }
 }
 

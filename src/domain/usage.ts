@@ -120,30 +120,63 @@ export interface UsageTotals {
   readonly costNanos: string
   /** Calls that are or may be billed and whose price is not known; `costNanos` leaves them out. */
   readonly unpriced: number
+  /** Tokens of prompts and candidates by modality, as far as Google told; what is in none of them is text. */
+  readonly imageTokens: number
+  readonly audioTokens: number
+  readonly videoTokens: number
+  readonly documentTokens: number
+  /** How long the calls took together, and the longest of them. */
+  readonly durationMs: number
+  readonly durationMaxMs: number
 }
 
 export const USAGE_GRANULARITIES = ['minute', 'hour', 'day'] as const
 /** Width of a rollup bucket. Buckets are UTC. */
 export type UsageGranularity = (typeof USAGE_GRANULARITIES)[number]
 
-export const USAGE_DIMENSIONS = ['key', 'model', 'method', 'time'] as const
+export const USAGE_DIMENSIONS = [
+  'project',
+  'key',
+  'environment',
+  'model',
+  'method',
+  'status',
+  'time',
+] as const
 export type UsageDimension = (typeof USAGE_DIMENSIONS)[number]
+
+/** By what the groups are chosen that count most. */
+export const USAGE_ORDERS = ['cost', 'calls'] as const
+export type UsageOrder = (typeof USAGE_ORDERS)[number]
 
 /** Which part of the usage is asked for. `[startTimeMs, endTimeMs)` is widened to whole buckets. */
 export interface UsageQuery {
-  readonly projectNumber: string
+  /** Of this project. */
+  readonly projectNumber?: string
+  /** Of these projects. Neither: of all. */
+  readonly projectNumbers?: readonly string[]
   readonly keyUid?: string
+  readonly model?: string
+  readonly httpStatus?: number
   readonly startTimeMs: number
   readonly endTimeMs: number
   readonly granularity: UsageGranularity
   readonly groupBy: readonly UsageDimension[]
+  /** Only the groups that count most over the whole interval; the others are summed up in a row for each bucket. */
+  readonly top?: { readonly limit: number; readonly by: UsageOrder }
 }
 
 /** One group of a usage report; only the dimensions that were asked for are set. */
 export interface UsageRow {
+  readonly projectNumber?: string
   readonly keyUid?: string
+  /** Empty where the key says none. */
+  readonly environment?: string
   readonly model?: string
   readonly method?: string
+  readonly httpStatus?: number
   readonly bucketTimeMs?: number
+  /** Everything that is in none of the groups that count most; of its dimensions only the time is set. */
+  readonly isOther?: true
   readonly totals: UsageTotals
 }

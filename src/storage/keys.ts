@@ -20,6 +20,7 @@ import type {
   KeyDraft,
   KeyGrant,
   KeyPatch,
+  KeySearch,
   KeyStore,
   OperationDraft,
   Page,
@@ -101,21 +102,17 @@ export class Keys implements KeyStore {
     return await this.#page({ ...query, numbers: [projectNumber] }, projectNumber)
   }
 
-  async search(
-    query: { readonly showDeleted: boolean; readonly numbers?: readonly string[] } & PageRequest,
-  ): Promise<Page<Key>> {
+  async search(query: KeySearch & PageRequest): Promise<Page<Key>> {
     return await this.#page(query, '*')
   }
 
   /** `place` binds the cursor to the list it is of. */
-  async #page(
-    query: { readonly showDeleted: boolean; readonly numbers?: readonly string[] } & PageRequest,
-    place: string,
-  ): Promise<Page<Key>> {
+  async #page(query: KeySearch & PageRequest, place: string): Promise<Page<Key>> {
     const scope = ['keys', place, String(query.showDeleted)]
     const after = decodeCursor(query.cursor, scope, ['number', 'string'])
     let rows = selectKeys(this.#engine.db)
     if (query.numbers !== undefined) rows = rows.where('project_number', 'in', query.numbers)
+    if (query.uids !== undefined) rows = rows.where('uid', 'in', query.uids)
     if (!query.showDeleted) rows = rows.where('delete_time', 'is', null)
     if (after !== null) {
       const [time, uid] = [Number(after[0]), String(after[1])]

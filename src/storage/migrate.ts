@@ -15,6 +15,7 @@ import { iam } from './migrations/0008-iam.ts'
 import { secrets } from './migrations/0009-secrets.ts'
 import { auditChain } from './migrations/0010-audit-chain.ts'
 import { usageParts } from './migrations/0011-usage-parts.ts'
+import { usageKinds } from './migrations/0012-usage-kinds.ts'
 import { tierMoney } from './migrations/0015-tier-money.ts'
 import { capHits } from './migrations/0016-cap-hits.ts'
 import { refusals } from './migrations/0017-refusals.ts'
@@ -34,6 +35,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0009-secrets': secrets,
   '0010-audit-chain': auditChain,
   '0011-usage-parts': usageParts,
+  '0012-usage-kinds': usageKinds,
   '0015-tier-money': tierMoney,
   '0016-cap-hits': capHits,
   '0017-refusals': refusals,

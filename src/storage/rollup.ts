@@ -8,16 +8,19 @@ import { setImmediate } from 'node:timers/promises'
 import { sql } from 'kysely'
 import type { Engine, JsonColumn } from './engine.ts'
 import type { Db } from './schema.ts'
-import { keyTable, partOf, recordTable } from './usage-block.ts'
-import type { MinuteRow, RecordSpan } from './usage-sums.ts'
+import { keyTable, partOf, partOfProject, recordTable } from './usage-block.ts'
+import type { MinuteRow, ProjectRow, RecordSpan } from './usage-sums.ts'
 import {
-  GROUP_COLUMNS,
+  KEY_GROUP,
+  MAX_COLUMN,
+  PROJECT_GROUP,
   ROLLUPS,
   SUM_COLUMNS,
   foldRows,
   lastUses,
   spansOf,
   sumByMinute,
+  withoutKeys,
 } from './usage-sums.ts'
 
 /** Summed and held in memory together. */
@@ -29,10 +32,14 @@ const TRANSACTION_MINUTES_MAX = 80
 interface Portion {
   readonly parts: number[]
   readonly minutes: MinuteRow[]
+  readonly projects: ProjectRow[]
 }
 
-const ROLLUP_COLUMNS: readonly JsonColumn[] = [
-  ...GROUP_COLUMNS.map(name => ({ name, kind: name === 'bucket_time' ? 'bigint' : 'text' }) as const),
+type Group = typeof KEY_GROUP | typeof PROJECT_GROUP
+
+const BIGINT_GROUPS: ReadonlySet<string> = new Set(['bucket_time', 'http_status'])
+const columnsOf = (group: Group): readonly JsonColumn[] => [
+  ...group.map(name => ({ name, kind: BIGINT_GROUPS.has(name) ? 'bigint' : 'text' }) as const),
   ...SUM_COLUMNS.map(name => ({ name, kind: 'bigint' }) as const),
 ]
 const SPAN_COLUMNS: readonly JsonColumn[] = [
@@ -41,6 +48,7 @@ const SPAN_COLUMNS: readonly JsonColumn[] = [
   { name: 'first_seq', kind: 'bigint' },
   { name: 'last_seq', kind: 'bigint' },
 ]
+const UID_COLUMNS: readonly JsonColumn[] = [{ name: 'key_uid', kind: 'text' }]
 const USE_COLUMNS: readonly JsonColumn[] = [
   { name: 'key_uid', kind: 'text' },
   { name: 'last_used_time', kind: 'bigint' },
@@ -132,24 +140,37 @@ export class Rollup {
   /** Folds the records of the span into these parts. They never change, so they are summed before the transactions. */
   async #fold(span: RecordSpan, parts: readonly number[]): Promise<void> {
     const minutes = await sumByMinute(this.#engine.db, span)
-    for (const portion of portionsOf(minutes, parts)) {
+    const projects = withoutKeys(minutes, await this.#environments(minutes))
+    for (const portion of portionsOf({ minutes, projects }, parts)) {
       await this.#engine.db.transaction().execute(trx => this.#write(trx, span, portion))
       // Appends that have come meanwhile are next.
       await setImmediate()
     }
   }
 
+  /** What each key is for, as far as it says so. */
+  async #environments(minutes: readonly MinuteRow[]): Promise<ReadonlyMap<string, string>> {
+    const uids = [...new Set(minutes.map(({ key_uid: keyUid }) => keyUid))].map(keyUid => [keyUid])
+    const { rows } = await sql<{ uid: string; environment: string }>`
+      select k.uid, k.environment from ${this.#engine.rowsOf(UID_COLUMNS, JSON.stringify(uids))}
+      join key as k on k.uid = r.key_uid where k.environment is not null`.execute(this.#engine.db)
+    return new Map(rows.map(({ uid, environment }) => [uid, environment]))
+  }
+
   async #write(trx: Db, span: RecordSpan, portion: Portion): Promise<void> {
     const moved = await this.#move(trx, span, portion.parts)
     // What another process has folded meanwhile is left out.
-    const minutes =
-      moved.size === portion.parts.length
-        ? portion.minutes
-        : portion.minutes.filter(({ key_uid: keyUid }) => moved.has(partOf(keyUid)))
-    if (minutes.length === 0) return
-    for (const { table, widthMs } of ROLLUPS) {
-      await this.#add(trx, table, JSON.stringify(foldRows(minutes, widthMs)))
+    const minutes = portion.minutes.filter(({ key_uid: keyUid }) => moved.has(partOf(keyUid)))
+    const projects = portion.projects.filter(({ project_number: number }) => moved.has(partOfProject(number)))
+    for (const { table, projectTable, widthMs } of ROLLUPS) {
+      await this.#add(trx, { table, group: KEY_GROUP }, foldRows(minutes, KEY_GROUP, widthMs))
+      await this.#add(
+        trx,
+        { table: projectTable, group: PROJECT_GROUP },
+        foldRows(projects, PROJECT_GROUP, widthMs),
+      )
     }
+    if (minutes.length === 0) return
     await this.#use(trx, JSON.stringify(lastUses(minutes)))
     await this.#note(trx, span, JSON.stringify(spansOf(minutes)))
   }
@@ -171,15 +192,25 @@ export class Rollup {
     return new Set(rows.map(({ part }) => part))
   }
 
-  async #add(trx: Db, table: string, json: string): Promise<void> {
-    const columns = sql.join([...GROUP_COLUMNS, ...SUM_COLUMNS].map(name => sql.ref(name)))
-    const sums = SUM_COLUMNS.map(
-      name => sql`${sql.ref(name)} = ${sql.ref(`${table}.${name}`)} + ${sql.ref(`excluded.${name}`)}`,
-    )
+  async #add(
+    trx: Db,
+    { table, group }: { readonly table: string; readonly group: Group },
+    rows: readonly (readonly unknown[])[],
+  ): Promise<void> {
+    if (rows.length === 0) return
+    const columns = sql.join([...group, ...SUM_COLUMNS].map(name => sql.ref(name)))
+    const sums = SUM_COLUMNS.map(name => {
+      const [here, added] = [sql.ref(`${table}.${name}`), sql.ref(`excluded.${name}`)]
+      const sum =
+        name === MAX_COLUMN
+          ? sql`case when ${here} < ${added} then ${added} else ${here} end`
+          : sql`${here} + ${added}`
+      return sql`${sql.ref(name)} = ${sum}`
+    })
     await sql`
       insert into ${sql.table(table)} (${columns})
-      select ${columns} from ${this.#engine.rowsOf(ROLLUP_COLUMNS, json)} where true order by position
-      on conflict (${sql.join(GROUP_COLUMNS.map(name => sql.ref(name)))}) do update set ${sql.join(sums)}
+      select ${columns} from ${this.#engine.rowsOf(columnsOf(group), JSON.stringify(rows))} where true order by position
+      on conflict (${sql.join(group.map(name => sql.ref(name)))}) do update set ${sql.join(sums)}
     `.execute(trx)
   }
 
@@ -202,18 +233,33 @@ export class Rollup {
 }
 
 /** The parts with their sums, as many together as one transaction may write; one at least. */
-function portionsOf(minutes: readonly MinuteRow[], parts: readonly number[]): readonly Portion[] {
-  const byPart = Map.groupBy(minutes, ({ key_uid: keyUid }) => partOf(keyUid))
+function portionsOf(
+  {
+    minutes,
+    projects,
+  }: Readonly<Record<'minutes', readonly MinuteRow[]> & Record<'projects', readonly ProjectRow[]>>,
+  parts: readonly number[],
+): readonly Portion[] {
+  const minutesByPart = Map.groupBy(minutes, ({ key_uid: keyUid }) => partOf(keyUid))
+  const projectsByPart = Map.groupBy(projects, ({ project_number: number }) => partOfProject(number))
   const portions: Portion[] = []
   for (const part of parts) {
-    const rows = byPart.get(part) ?? []
+    const added = {
+      minutes: minutesByPart.get(part) ?? [],
+      projects: projectsByPart.get(part) ?? [],
+    }
     const last = portions.at(-1)
-    if (last === undefined || last.minutes.length + rows.length > TRANSACTION_MINUTES_MAX) {
-      portions.push({ parts: [part], minutes: [...rows] })
+    if (last === undefined || sizeOf(last) + sizeOf(added) > TRANSACTION_MINUTES_MAX) {
+      portions.push({ parts: [part], minutes: [...added.minutes], projects: [...added.projects] })
     } else {
       last.parts.push(part)
-      last.minutes.push(...rows)
+      last.minutes.push(...added.minutes)
+      last.projects.push(...added.projects)
     }
   }
   return portions
+}
+
+function sizeOf({ minutes, projects }: Pick<Portion, 'minutes' | 'projects'>): number {
+  return minutes.length + projects.length
 }

@@ -35,6 +35,9 @@ export interface Database {
   usage_minute: UsageRollupTable
   usage_hour: UsageRollupTable
   usage_day: UsageRollupTable
+  usage_project_minute: UsageProjectTable
+  usage_project_hour: UsageProjectTable
+  usage_project_day: UsageProjectTable
   budget: BudgetTable
   budget_period: BudgetPeriodTable
   allotment: AllotmentTable
@@ -207,12 +210,7 @@ interface UsageWatermarkTable {
   seq: number
 }
 
-interface UsageRollupTable {
-  project_number: string
-  bucket_time: number
-  key_uid: string
-  model: string
-  method: string
+interface UsageSums {
   calls: number
   errors: number
   estimated: number
@@ -227,6 +225,31 @@ interface UsageRollupTable {
   cost_nanos: number
   unpriced: number
   overrun_nanos: number
+  image_tokens: number
+  audio_tokens: number
+  video_tokens: number
+  document_tokens: number
+  duration_ms: number
+  duration_max_ms: number
+}
+
+interface UsageRollupTable extends UsageSums {
+  project_number: string
+  bucket_time: number
+  key_uid: string
+  model: string
+  method: string
+  http_status: number
+}
+
+interface UsageProjectTable extends UsageSums {
+  project_number: string
+  bucket_time: number
+  /** Of the key when its records were folded; empty where it has none. */
+  environment: string
+  model: string
+  method: string
+  http_status: number
 }
 
 /** One live budget per (scope, project, lineage, period): a unique index without the deleted ones. */

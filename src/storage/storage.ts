@@ -133,6 +133,14 @@ export interface KeyGrant {
   readonly quota: QuotaGrant
 }
 
+export interface KeySearch {
+  readonly showDeleted: boolean
+  /** Of these projects only. */
+  readonly numbers?: readonly string[]
+  /** These only. */
+  readonly uids?: readonly string[]
+}
+
 export interface KeyStore {
   /**
    * ALREADY_EXISTS when the project has a key of this id, deleted ones included until purged;
@@ -152,10 +160,8 @@ export interface KeyStore {
   list(
     query: { readonly projectNumber: string; readonly showDeleted: boolean } & PageRequest,
   ): Promise<Page<Key>>
-  /** As `list`, over all projects. `numbers`: of these only. */
-  search(
-    query: { readonly showDeleted: boolean; readonly numbers?: readonly string[] } & PageRequest,
-  ): Promise<Page<Key>>
+  /** As `list`, over all projects. */
+  search(query: KeySearch & PageRequest): Promise<Page<Key>>
   /** RESOURCE_NOT_FOUND, STATE_CONFLICT when deleted, ETAG_MISMATCH. */
   update(target: Target, patch: KeyPatch, audit: AuditEntry, operation: OperationDraft | null): Promise<Key>
   /** STATE_CONFLICT when already deleted. KEY_IN_USE when `unusedSinceMs` is given and a call was accepted after it. */

@@ -24,14 +24,28 @@ export async function listBlocks(db: Db): Promise<readonly string[]> {
   return rows.map(row => row.block)
 }
 
-/** The keys are folded in so many parts (rollup.ts). Never changes: each part has a watermark that counts for its keys. */
-const PARTS = 64
+/**
+ * The sums by key are folded in so many parts (rollup.ts), those without keys in parts of the projects behind them. Never
+ * changes: each part has a watermark that counts for what is in it.
+ */
+const KEY_PARTS = 64
+const PROJECT_PARTS = 16
 
-/** The part that a key belongs to: FNV-1a over its code units, which spreads uids evenly. */
+/** The part that a key belongs to. */
 export function partOf(keyUid: string): number {
+  return hashOf(keyUid) % KEY_PARTS
+}
+
+/** The part that the sums of a project belong to. */
+export function partOfProject(projectNumber: string): number {
+  return KEY_PARTS + (hashOf(projectNumber) % PROJECT_PARTS)
+}
+
+/** FNV-1a over the code units, which spreads uids evenly. */
+function hashOf(text: string): number {
   let hash = 0x811c9dc5
-  for (let at = 0; at < keyUid.length; at += 1) hash = Math.imul(hash ^ keyUid.charCodeAt(at), 0x01000193)
-  return (hash >>> 0) % PARTS
+  for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193)
+  return hash >>> 0
 }
 
 /** Makes the block if it is not there, and the watermarks of this node in it. */
@@ -46,7 +60,14 @@ export async function ensureBlock(engine: Engine, block: string, nodeId: string)
       .execute()
     await trx
       .insertInto('usage_watermark')
-      .values(Array.from({ length: PARTS }, (_, part) => ({ node_id: nodeId, block, part, seq: 0 })))
+      .values(
+        Array.from({ length: KEY_PARTS + PROJECT_PARTS }, (_, part) => ({
+          node_id: nodeId,
+          block,
+          part,
+          seq: 0,
+        })),
+      )
       .onConflict(conflict => conflict.doNothing())
       .execute()
   })
