@@ -29,6 +29,8 @@ const RUNS: readonly Run[] = [
   },
   { what: '15 minutes of schemathesis', command: ['bench/schemathesis.ts', '900'] },
   { what: 'usage records made durable', command: ['bench/storage.ts'] },
+  { what: 'the usage page, 10,000 keys, SQLite', command: ['bench/usage-page.ts', 'sqlite'] },
+  { what: 'the usage page, 10,000 keys, PostgreSQL', command: ['bench/usage-page.ts', 'postgres'] },
   { what: 'throughput against a bare Node proxy', command: ['bench/throughput.ts'] },
 ]
 

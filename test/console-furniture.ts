@@ -7,6 +7,7 @@ import { USERS_V1 } from '../src/contract/users.v1.ts'
 import { CALL_SCREENS, addCalls } from './calls-furniture.ts'
 import { AUDIT_SCREENS, FRAME_SCREENS } from './audit-furniture.ts'
 import { LIMIT_SCREENS, addLimits } from './limits-furniture.ts'
+import { USAGE_SCREENS, addUsage } from './usage-furniture.ts'
 import { SPEND_SCREENS, addSpend } from './spend-furniture.ts'
 import { PEOPLE_SCREENS, addPeople } from './people-furniture.ts'
 import { OWNER, PASSWORD, ageProofs, setUpOwner } from './people.ts'
@@ -78,6 +79,7 @@ const SCREENS: readonly Screen[] = [
   { name: 'project-settings', path: '/projects/web-shop/settings' },
   { name: 'project-aliases', path: '/projects/web-shop/aliases' },
   { name: 'projects-not-found', path: '/projects?q=nothing' },
+  ...USAGE_SCREENS,
   ...SPEND_SCREENS,
   ...LIMIT_SCREENS,
   ...PEOPLE_SCREENS,
@@ -130,6 +132,7 @@ export interface Place extends Omit<Screen, 'path'> {
 /** Fills one Pollux, leaves the other as it is, and answers every screen of both. */
 export async function furnish(pollux: Pollux, fresh: Pollux): Promise<readonly Place[]> {
   await addKeys(pollux)
+  await addUsage(pollux)
   await addSpend(pollux)
   await addLimits(pollux)
   await addCalls(pollux)

@@ -17,6 +17,7 @@ export const PATHS = {
   editKey: '/projects/:project/keys/:key/edit',
   projects: '/projects',
   project: '/projects/:project/:tab?',
+  usage: '/usage',
   spend: '/spend',
   prices: '/spend/prices',
   limits: '/limits',
@@ -75,6 +76,11 @@ export function spendPath({
 
 export function keyPath({ project, key }: KeyPlace): string {
   return `/projects/${encodeURIComponent(project)}/keys/${encodeURIComponent(key)}`
+}
+
+/** Usage; the search presets what is shown, e.g. `{ project, key }`. */
+export function usagePath(search: Readonly<Record<string, string>> = {}): string {
+  return withSearch(PATHS.usage, search)
 }
 
 export function editKeyPath(place: KeyPlace): string {

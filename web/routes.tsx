@@ -55,6 +55,10 @@ const router = createBrowserRouter([
         lazy: async () => ({ Component: (await import('./projects/project-screen.tsx')).ProjectScreen }),
       },
       {
+        path: PATHS.usage,
+        lazy: async () => ({ Component: (await import('./usage/usage-screen.tsx')).UsageScreen }),
+      },
+      {
         path: PATHS.limits,
         lazy: async () => ({ Component: (await import('./limits/limits-screen.tsx')).LimitsScreen }),
       },

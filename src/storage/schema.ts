@@ -3,6 +3,7 @@
  * The tables themselves are made by migrations/, except the monthly usage_record tables (usage-block.ts).
  */
 import type { Generated, Transaction, Kysely } from 'kysely'
+import type { UsageProjectTable, UsageRollupTable } from './schema-usage.ts'
 import type {
   IamBindingTable,
   IamPolicyTable,
@@ -208,48 +209,6 @@ interface UsageWatermarkTable {
   block: string
   part: number
   seq: number
-}
-
-interface UsageSums {
-  calls: number
-  errors: number
-  estimated: number
-  prompt_tokens: number
-  cached_tokens: number
-  tool_use_prompt_tokens: number
-  candidates_tokens: number
-  thoughts_tokens: number
-  total_tokens: number
-  request_bytes: number
-  response_bytes: number
-  cost_nanos: number
-  unpriced: number
-  overrun_nanos: number
-  image_tokens: number
-  audio_tokens: number
-  video_tokens: number
-  document_tokens: number
-  duration_ms: number
-  duration_max_ms: number
-}
-
-interface UsageRollupTable extends UsageSums {
-  project_number: string
-  bucket_time: number
-  key_uid: string
-  model: string
-  method: string
-  http_status: number
-}
-
-interface UsageProjectTable extends UsageSums {
-  project_number: string
-  bucket_time: number
-  /** Of the key when its records were folded; empty where it has none. */
-  environment: string
-  model: string
-  method: string
-  http_status: number
 }
 
 /** One live budget per (scope, project, lineage, period): a unique index without the deleted ones. */

@@ -53,7 +53,7 @@ const MONEY_COLUMNS = ['cost_nanos', 'overrun_nanos'] as const
 type MoneyColumn = (typeof MONEY_COLUMNS)[number]
 
 /** Whether the column holds sums of money. */
-export function isMoney(name: SumColumn): name is MoneyColumn {
+function isMoney(name: SumColumn): name is MoneyColumn {
   return (MONEY_COLUMNS as readonly string[]).includes(name)
 }
 

@@ -2,7 +2,7 @@ import { EllipsisVertical } from 'lucide-react'
 import { Suspense, lazy, useState } from 'react'
 import { Menu, MenuTrigger, Popover, Separator } from 'react-aria-components'
 import { useNavigate } from 'react-router'
-import { editKeyPath, keyPath, spendPath } from '../paths.ts'
+import { editKeyPath, spendPath, usagePath } from '../paths.ts'
 import { IconButton } from '../ui/button.tsx'
 import { Item } from '../ui/menu.tsx'
 import { ErrorNotice } from '../ui/notice.tsx'
@@ -46,7 +46,7 @@ export function KeyMenu({ row }: { readonly row: KeyRow }) {
             </Menu>
           ) : (
             <Menu className="menu" aria-label={`Actions for ${row.name}`}>
-              <Item onAction={() => void navigate(`${keyPath(place)}#usage`)}>View usage</Item>
+              <Item onAction={() => void navigate(usagePath(place))}>View usage</Item>
               <Item onAction={() => void navigate(spendPath(place))}>View spend</Item>
               <Separator className="menu__rule" />
               {row.isRecoverable && <Item onAction={() => setAsked('show')}>Show key</Item>}

@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import {
+  ChartColumn,
   Coins,
   FolderClosed,
   Gauge,
@@ -34,6 +35,7 @@ const Banners = lazy(async () => ({ default: (await import('./banners.tsx')).Ban
 const ENTRIES = [
   { to: PATHS.keys, text: 'API keys', Icon: KeyRound, isHere: /\/keys(?:\/|$)/ },
   { to: PATHS.projects, text: 'Projects', Icon: FolderClosed, isHere: /^\/projects(?!.*\/keys)/ },
+  { to: PATHS.usage, text: 'Usage', Icon: ChartColumn, isHere: /^\/usage/ },
   { to: PATHS.spend, text: 'Spend', Icon: Coins, isHere: /^\/spend/ },
   { to: PATHS.limits, text: 'Limits', Icon: Gauge, isHere: /^\/limits/ },
   { to: PATHS.calls, text: 'Calls', Icon: ScrollText, isHere: /^\/calls/ },

@@ -2,7 +2,7 @@
 import type { UsageGranularity } from '../../src/domain/usage.ts'
 import type { ChartBucket } from '../chart/series.ts'
 
-const BUCKET_MS: Readonly<Record<UsageGranularity, number>> = {
+export const BUCKET_MS: Readonly<Record<UsageGranularity, number>> = {
   minute: 60_000,
   hour: 3_600_000,
   day: 86_400_000,

@@ -1,0 +1,57 @@
+import { exactDollars, shownDollars } from '../ui/dollars.ts'
+import { type UsageGroup, sumsOf } from './groups.ts'
+import { shownDuration } from './metrics.ts'
+
+const count = new Intl.NumberFormat('en')
+const COLUMNS = ['Requests', 'Errors', 'Tokens', 'Mean latency', 'Longest', 'Cost'] as const
+
+/** Every group of the chart with all its sums. */
+export function GroupTable({
+  groups,
+  group,
+}: {
+  readonly groups: readonly UsageGroup[]
+  readonly group: string
+}) {
+  const rows = groups
+    .map(({ id, name, rows }) => ({ id, name, sums: sumsOf(rows) }))
+    .sort(
+      (one, other) =>
+        Number(one.id === 'other') - Number(other.id === 'other') ||
+        Number(other.sums.costNanos - one.sums.costNanos),
+    )
+  return (
+    <section className="panel" aria-labelledby="groups-title">
+      <h2 id="groups-title">By {group}</h2>
+      <div className="table__scroll" role="region" aria-label={`Usage by ${group}`} tabIndex={0}>
+        <table className="table">
+          <thead>
+            <tr>
+              <th scope="col">{group[0]?.toUpperCase() + group.slice(1)}</th>
+              {COLUMNS.map(column => (
+                <th key={column} scope="col" className="number">
+                  {column}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map(({ id, name, sums }) => (
+              <tr key={id}>
+                <th scope="row">{name}</th>
+                <td className="number">{count.format(sums.calls)}</td>
+                <td className="number">{count.format(sums.errors)}</td>
+                <td className="number">{count.format(sums.totalTokens)}</td>
+                <td className="number">{shownDuration(sums.meanMs)}</td>
+                <td className="number">{shownDuration(sums.maxMs)}</td>
+                <td className="number" title={exactDollars(sums.costNanos)}>
+                  {shownDollars(sums.costNanos)}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  )
+}
