@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Ran, run } from './command-line.ts'
 import { ADMIN_TOKEN, type Management, startManagement } from './management.ts'
-import { OWNER, PASSWORD, TestBrowser, tokenOf } from './people.ts'
+import { OWNER, TestBrowser, setUpBody, tokenOf } from './people.ts'
 import { startPollux } from './pollux.ts'
 
 let management: Management
@@ -21,7 +21,7 @@ describe('pollux users', () => {
       expect.stringContaining('Whoever opens it first owns this Pollux.'),
     ])
     const browser = new TestBrowser(management)
-    const accepted = { token: tokenOf(link.out.trim()), email: OWNER, displayName: 'Ada', password: PASSWORD }
+    const accepted = setUpBody(tokenOf(link.out.trim()), { displayName: 'Ada' })
     expect((await browser.post('/pollux/v1/links:accept', accepted)).status).toBe(200)
     const late = await pollux('setup-link')
     expect([late.code, late.err]).toEqual([6, expect.stringContaining('`pollux users reset-link`')])
@@ -62,7 +62,7 @@ describe('a first start', () => {
         const link =
           /^ {2}(http:\/\/localhost:\d+\/set-up#plx_link_\w{36})$/m.exec(pollux.output())?.[1] ?? ''
         const browser = new TestBrowser({ port: Number(port) })
-        const body = { token: tokenOf(link), email: OWNER, password: PASSWORD, replaceFirstKey: true }
+        const body = setUpBody(tokenOf(link), { replaceFirstKey: true })
         const answer = await browser.post('/pollux/v1/links:accept', body)
         expect([answer.status, answer.json.defaultProject]).toEqual([200, 'default-project'])
         expect(answer.json.firstKey.keyString).toMatch(/^plx_\w{36}$/)

@@ -3,6 +3,7 @@ import { request as httpRequest } from 'node:http'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { USERS_V1 } from '../src/contract/users.v1.ts'
+import { TERMS_VERSION } from '../src/domain/terms.ts'
 import { PROOF_MS } from '../src/domain/session.ts'
 import type { Management } from './management.ts'
 import type { Pollux } from './pollux.ts'
@@ -110,13 +111,18 @@ export function tokenOf(link: string): string {
   return new URL(link).hash.slice(1)
 }
 
+/** What the set-up page sends. */
+export function setUpBody(token: string, part: Readonly<Record<string, unknown>> = {}) {
+  return { token, email: OWNER, password: PASSWORD, acceptedTerms: TERMS_VERSION, ...part }
+}
+
 /** Sets the owner up, signed in with a browser of their own. */
 export async function setUpOwner(
   management: Pick<Management, 'client' | 'port'>,
   browser = new TestBrowser(management),
 ): Promise<TestBrowser> {
   const token = await setUpToken(management)
-  const answer = await browser.post('/pollux/v1/links:accept', { token, email: OWNER, password: PASSWORD })
+  const answer = await browser.post('/pollux/v1/links:accept', setUpBody(token))
   if (answer.status !== 200) throw new Error(`no set-up: ${JSON.stringify(answer.json)}`)
   return browser
 }

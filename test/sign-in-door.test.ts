@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { NO_SIGN_IN } from '../src/control/sign-in.ts'
+import { TERMS_VERSION } from '../src/domain/terms.ts'
 import { type Management, startManagement } from './management.ts'
 import { OWNER, PASSWORD, TestBrowser, setUpOwner } from './people.ts'
 import { createAuthenticator } from './software-authenticator.ts'
@@ -220,6 +221,7 @@ describe('a passkey', () => {
       const credential = createAuthenticator().create(options, browser.origin)
       const answer = await browser.post('/pollux/v1/links:accept', {
         ...who,
+        acceptedTerms: TERMS_VERSION,
         passkey: { challengeId, credential },
       })
       expect([answer.status, answer.json.user.hasPassword]).toEqual([200, false])

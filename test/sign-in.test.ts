@@ -1,10 +1,13 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { APIKEYS_V2 } from '../src/contract/apikeys.v2.ts'
 import { POLLUX_V1 } from '../src/contract/pollux.v1.ts'
+import { TERMS, TERMS_VERSION } from '../src/domain/terms.ts'
 import { PROOF_MS, SESSION_IDLE_MS, SESSION_MS } from '../src/domain/session.ts'
 import { ACCOUNT_ATTEMPTS_MAX, ADDRESS_ATTEMPTS_MAX } from '../src/control/throttle.ts'
 import { type Management, startManagement } from './management.ts'
-import { OWNER, PASSWORD, TestBrowser, setUpOwner, setUpToken, tokenOf } from './people.ts'
+import { OWNER, PASSWORD, TestBrowser, setUpBody, setUpOwner, setUpToken, tokenOf } from './people.ts'
 
 let management: Management
 beforeEach(async () => {
@@ -23,9 +26,7 @@ describe('a set-up link', () => {
     const token = await setUpToken(management)
     expect((await browser.post('/pollux/v1/links:inspect', { token })).json).toEqual({ kind: 'SET_UP' })
     const answer = await browser.post('/pollux/v1/links:accept', {
-      token,
-      email: ' Ada@Example.com ',
-      password: PASSWORD,
+      ...setUpBody(token, { email: ' Ada@Example.com ' }),
     })
     expect([answer.status, answer.json.user.email, answer.json.defaultProject]).toEqual([
       200,
@@ -37,15 +38,43 @@ describe('a set-up link', () => {
     expect((await browser.ask('GET', '/pollux/v1/users')).json.users).toHaveLength(1)
   })
 
+  it('makes nobody the owner who has not accepted the terms as they are now, and keeps which were accepted', async () => {
+    const browser = new TestBrowser(management)
+    const token = await setUpToken(management)
+    for (const acceptedTerms of [undefined, '', '2020-01-01', `${TERMS_VERSION} `]) {
+      const answer = await browser.post('/pollux/v1/links:accept', setUpBody(token, { acceptedTerms }))
+      expect([answer.status, answer.reason]).toEqual([400, 'FIELD_INVALID'])
+      expect(answer.json.error.message).toContain(TERMS_VERSION)
+    }
+    expect((await management.storage.users.list({ limit: 50, cursor: null })).items).toEqual([])
+    expect((await browser.post('/pollux/v1/links:accept', setUpBody(token))).status).toBe(200)
+    const [entry] = (await audit()).filter(({ methodName }) => methodName.endsWith('.AcceptLink'))
+    expect(entry).toMatchObject({ principal: `user:${OWNER}`, timeMs: expect.any(Number) })
+    expect(JSON.stringify(entry)).toContain(`"acceptedTerms":"${TERMS_VERSION}"`)
+    // Who is invited comes to a Pollux that has an owner, who answers for it.
+    const invited = await browser.post('/pollux/v1/users:invite', {
+      email: 'grace@example.com',
+      role: 'roles/viewer',
+    })
+    const body = { token: tokenOf(invited.json.link), password: PASSWORD }
+    expect((await new TestBrowser(management).post('/pollux/v1/links:accept', body)).status).toBe(200)
+  })
+
+  it('is shown the words of docs/terms.md', () => {
+    const document = readFileSync(join(import.meta.dirname, '..', 'docs', 'terms.md'), 'utf8')
+    expect(document).toContain(`version ${TERMS_VERSION}`)
+    const points = document.split('\n').filter(line => /^\d\. /.test(line))
+    expect(points).toEqual(TERMS.map((point, place) => `${place + 1}. ${point}`))
+  })
+
   it('is used by exactly one of many who have it', async () => {
     const token = await setUpToken(management)
     const answers = await Promise.all(
       Array.from({ length: 12 }, (_, index) =>
-        new TestBrowser(management).post('/pollux/v1/links:accept', {
-          token,
-          email: `p${index}@example.com`,
-          password: PASSWORD,
-        }),
+        new TestBrowser(management).post(
+          '/pollux/v1/links:accept',
+          setUpBody(token, { email: `p${index}@example.com` }),
+        ),
       ),
     )
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
@@ -59,8 +88,7 @@ describe('a set-up link', () => {
     const browser = new TestBrowser(management)
     const replaced = await setUpToken(management)
     const current = await setUpToken(management)
-    const use = (token: string) =>
-      browser.post('/pollux/v1/links:accept', { token, email: OWNER, password: PASSWORD })
+    const use = (token: string) => browser.post('/pollux/v1/links:accept', setUpBody(token))
     expect((await use(replaced)).reason).toBe('LINK_INVALID')
     management.advance(3_600_000)
     expect((await use(current)).reason).toBe('LINK_INVALID')
@@ -71,8 +99,7 @@ describe('a set-up link', () => {
   it('survives a password that is refused, so that the next one can be tried', async () => {
     const browser = new TestBrowser(management)
     const token = await setUpToken(management)
-    const use = (password: string) =>
-      browser.post('/pollux/v1/links:accept', { token, email: OWNER, password })
+    const use = (password: string) => browser.post('/pollux/v1/links:accept', setUpBody(token, { password }))
     for (const weak of [
       'short',
       'password1234',
@@ -96,7 +123,7 @@ describe('a set-up link', () => {
       body: { displayName: 'First key' },
     })
     const token = await setUpToken(management)
-    const body = { token, email: OWNER, password: PASSWORD, replaceFirstKey: true }
+    const body = setUpBody(token, { replaceFirstKey: true })
     const { json } = await new TestBrowser(management).post('/pollux/v1/links:accept', body)
     expect(json.firstKey.keyString).toMatch(/^plx_/)
     const project = await storage.projects.find('default-project')

@@ -130,6 +130,9 @@ export const SIGN_IN_V1 = {
       displayName: z.string().optional(),
       password: Password.optional(),
       passkey: PasskeyAnswer.optional(),
+      acceptedTerms: z.string().max(32).optional().meta({
+        description: 'Required with a set-up link: the version of the terms of use that the owner accepts.',
+      }),
       replaceFirstKey: z.boolean().optional().meta({
         description: 'With a set-up link: the first key is replaced by a new one, which is answered.',
       }),

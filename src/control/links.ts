@@ -6,6 +6,7 @@ import { digestOf } from '../domain/digest.ts'
 import { ApiError, invalidField } from '../domain/error.ts'
 import { isKeyString, mintKeyString } from '../domain/keystring.ts'
 import { DEFAULT_PROJECT_ID } from '../domain/project.ts'
+import { TERMS_VERSION } from '../domain/terms.ts'
 import { canonicalEmail, displayNameOf } from '../domain/user.ts'
 import type { LinkDraft, LinkKind, UserDraft } from '../storage/people.ts'
 import { APIKEYS_V2 } from '../contract/apikeys.v2.ts'
@@ -99,6 +100,7 @@ async function acceptLink(
   refuseBesideOidc(context)
   const { kind, user: invited } = await requireLink(context, call, body.token)
   const { password, passkey: answer } = body
+  if (kind === 'setUp') assertTerms(body)
   if (password === undefined && answer === undefined) {
     throw invalidField('password', 'set a password, a passkey, or both')
   }
@@ -116,7 +118,8 @@ async function acceptLink(
     now(),
   )
   const signer = { ...call, principal: { subject: `user:${person.email}`, grants: [] } }
-  const what = { outcome: 'SIGNED_IN', link: KINDS[kind], session: `sessions/${draft.uid}` }
+  const terms = kind === 'setUp' ? { acceptedTerms: TERMS_VERSION } : {}
+  const what = { outcome: 'SIGNED_IN', link: KINDS[kind], session: `sessions/${draft.uid}`, ...terms }
   const entry = { ...signInEntry(signer, null, what), resourceName: `users/${person.uid}` }
   const outcome = { user: invited === null ? person : null, passwordHash, passkey, session: draft }
   const user = await storage.links.accept({ digest, nowMs: now() }, outcome, entry)
@@ -125,6 +128,15 @@ async function acceptLink(
   if (kind !== 'setUp') return reply
   const owner = { ...call, principal: await principalOf(user, storage.iam) }
   return { ...reply, defaultProject: DEFAULT_PROJECT_ID, ...(await firstKeyOf(context, owner, body)) }
+}
+
+/** Throws FIELD_INVALID unless the owner accepts the terms as they are now. */
+function assertTerms({ acceptedTerms }: AcceptBody): void {
+  if (acceptedTerms === TERMS_VERSION) return
+  throw invalidField(
+    'acceptedTerms',
+    `must be ${TERMS_VERSION}: the owner accepts the terms of use of this version (docs/terms.md)`,
+  )
 }
 
 const FIRST_KEY_ID = 'first-key'

@@ -1,6 +1,7 @@
 import { useState } from 'react'
 import type { ResponseOf } from '../../src/contract/endpoint.ts'
 import { SIGN_IN_V1 } from '../../src/contract/sign-in.v1.ts'
+import { TERMS, TERMS_VERSION } from '../../src/domain/terms.ts'
 import { problemAt } from '../keys/problem.ts'
 import { stranger } from '../session.ts'
 import { Button } from '../ui/button.tsx'
@@ -33,7 +34,7 @@ export function LinkForm({ token, link, hasPasskeys, onAccepted }: LinkFormProps
   const [password, setPassword] = useState('')
   const [isShown, setShown] = useState(false)
   const [wantsPasskey, setWantsPasskey] = useState(false)
-  const [replaceFirstKey, setReplaceFirstKey] = useState(false)
+  const [acceptsTerms, setAcceptsTerms] = useState(false)
   const [made, setMade] = useState<PasskeyAnswer | null>(null)
   const { error, isWorking, attempt } = useAttempt()
   const person = isSetUp
@@ -52,11 +53,11 @@ export function LinkForm({ token, link, hasPasskeys, onAccepted }: LinkFormProps
       ...person,
       ...(password === '' ? {} : { password }),
       ...(wantsPasskey ? { passkey: made ?? (await passkeyOf()) } : {}),
-      ...(replaceFirstKey ? { replaceFirstKey } : {}),
+      ...(isSetUp ? { acceptedTerms: TERMS_VERSION } : {}),
     }
     onAccepted(await stranger.call(SIGN_IN_V1.acceptLink, { body }))
   }
-  const isFilled = email.trim() !== '' && (password !== '' || wantsPasskey)
+  const isFilled = email.trim() !== '' && (password !== '' || wantsPasskey) && (acceptsTerms || !isSetUp)
   const [emailProblem, passwordProblem] = [problemAt(error, 'email'), problemAt(error, 'password')]
   const isElsewhere = error !== null && emailProblem === null && passwordProblem === null
   return (
@@ -108,11 +109,21 @@ export function LinkForm({ token, link, hasPasskeys, onAccepted }: LinkFormProps
         />
       )}
       {isSetUp && (
-        <CheckField
-          label="Replace the first key, which the terminal showed"
-          isChecked={replaceFirstKey}
-          onChange={setReplaceFirstKey}
-        />
+        <>
+          <details className="door__terms">
+            <summary>Terms of use, version {TERMS_VERSION}</summary>
+            <ol>
+              {TERMS.map(point => (
+                <li key={point}>{point}</li>
+              ))}
+            </ol>
+          </details>
+          <CheckField
+            label="I have read the terms of use and accept them"
+            isChecked={acceptsTerms}
+            onChange={setAcceptsTerms}
+          />
+        </>
       )}
       {isElsewhere && <ErrorNotice title="Not set up" error={error} />}
       <Button type="submit" look="first" isDisabled={!isFilled || isWorking}>

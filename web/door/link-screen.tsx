@@ -5,11 +5,11 @@ import type { ResponseOf } from '../../src/contract/endpoint.ts'
 import { SIGN_IN_V1 } from '../../src/contract/sign-in.v1.ts'
 import { keysPath, signInPath } from '../paths.ts'
 import { enter, linkQuery, signInQuery } from '../queries.ts'
-import { Button, ButtonLink } from '../ui/button.tsx'
-import { CopyTextButton } from '../ui/copy-button.tsx'
+import { ButtonLink } from '../ui/button.tsx'
 import { ErrorNotice, Notice } from '../ui/notice.tsx'
 import { Door } from './door.tsx'
 import { LinkForm } from './link-form.tsx'
+import { Welcome } from './welcome.tsx'
 
 type Accepted = ResponseOf<typeof SIGN_IN_V1.acceptLink>
 
@@ -30,7 +30,7 @@ export function LinkScreen() {
     enter({ subject: user.subject, user, session })
     void navigate(keysPath(), { replace: true })
   }
-  if (accepted !== null) return <FirstKey accepted={accepted} onDone={() => goOn(accepted)} />
+  if (accepted !== null) return <Welcome accepted={accepted} onDone={() => goOn(accepted)} />
   if (token === '' || error !== null) {
     return (
       <Door title="This link does not work" about="Links work once, and not for long">
@@ -50,31 +50,8 @@ export function LinkScreen() {
         token={token}
         link={link}
         hasPasskeys={signIn.methods.includes('PASSKEY')}
-        onAccepted={done => (done.firstKey?.keyString === undefined ? goOn(done) : setAccepted(done))}
+        onAccepted={done => (done.firstKey === undefined ? goOn(done) : setAccepted(done))}
       />
-    </Door>
-  )
-}
-
-/** The key that took the first one's place, this once. */
-function FirstKey({ accepted, onDone }: { readonly accepted: Accepted; readonly onDone: () => void }) {
-  const { keyString = '' } = accepted.firstKey ?? {}
-  return (
-    <Door
-      title="Take the new key now"
-      about={`The first key of ${accepted.defaultProject ?? 'the project'}, replaced`}
-    >
-      <code className="door__key" data-testid="key-string">
-        {keyString}
-      </code>
-      <p className="quiet">
-        It is stored as a digest only, so nobody can show it again. The key that the terminal showed is
-        deleted and refused from now on.
-      </p>
-      <div className="actions">
-        <CopyTextButton text={keyString} label="Copy key" />
-        <Button onPress={onDone}>Go to the API keys</Button>
-      </div>
     </Door>
   )
 }
