@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client as PostgresClient } from 'pg'
 import { RECORD_COLUMNS, type RecordRow } from '../src/storage/record-row.ts'
+import { MASTER_KEY } from '../test/pollux.ts'
 import { socketUrl, startPostgres } from '../test/postgres.ts'
 import { readRecords } from '../test/records.ts'
 
@@ -68,9 +69,6 @@ const SQLITE_PLACES: Places = {
   },
   async close() {},
 }
-
-/** Nodes on one database have one. */
-const MASTER_KEY = Buffer.alloc(32, 7).toString('base64')
 
 async function postgresPlaces(): Promise<Places | { readonly skip: string }> {
   const server = await startPostgres()

@@ -13,8 +13,8 @@ import type { QueryOf } from '../src/contract/endpoint.ts'
 import { type Engine, type EngineChoice, type JsonColumn, openEngine } from '../src/storage/engine.ts'
 import { openStorage } from '../src/storage/open.ts'
 import { KEY_GROUP, PROJECT_GROUP, ROLLUPS, SUM_COLUMNS } from '../src/storage/usage-sums.ts'
-import { startPollux } from '../test/pollux.ts'
-import { startPostgres } from '../test/postgres.ts'
+import { MASTER_KEY, startPollux } from '../test/pollux.ts'
+import { socketUrl, startPostgres } from '../test/postgres.ts'
 import { populate } from './populate.ts'
 
 const DAY_MS = 86_400_000
@@ -123,7 +123,7 @@ async function measure(choice: EngineChoice, dataDir: string): Promise<boolean> 
   await fill(engine, nowMs)
   if (choice.kind === 'postgres') await sql`analyze`.execute(engine.db)
   await engine.db.destroy()
-  const env = choice.kind === 'postgres' ? { POLLUX_DATABASE_URL: choice.url } : {}
+  const env = choice.kind === 'postgres' ? { POLLUX_DATABASE_URL: socketUrl(choice.url) } : {}
   const pollux = await startPollux({ dataDir, env })
   let passed = true
   let worst = 0
@@ -152,7 +152,9 @@ async function measure(choice: EngineChoice, dataDir: string): Promise<boolean> 
 
 /** Brings projects and keys into another database. */
 async function copyKeys(dataDir: string, choice: EngineChoice): Promise<void> {
-  await (await openStorage({ engine: choice, dataDir: join(dataDir, 'node') })).close()
+  await (
+    await openStorage({ engine: choice, dataDir: join(dataDir, 'node'), masterKeys: [MASTER_KEY] })
+  ).close()
   const from = new DatabaseSync(join(dataDir, 'pollux.sqlite'))
   const to = openEngine(choice)
   for (const table of ['project', 'key']) {

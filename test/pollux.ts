@@ -8,7 +8,7 @@ import { type Client, createClient } from '../src/contract/client.ts'
 
 export const ADMIN_TOKEN = 'test-admin-token-0123456789-abcdefghij'
 /** Nodes of one database must have the same one. */
-const MASTER_KEY = Buffer.alloc(32, 7).toString('base64')
+export const MASTER_KEY = Buffer.alloc(32, 7).toString('base64')
 const START_WAIT_MS = 60_000
 
 export interface Pollux {

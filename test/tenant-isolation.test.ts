@@ -108,11 +108,13 @@ describe('a route that finds projects itself', () => {
       'pollux.v1.budgets.list',
       'pollux.v1.calls.list',
       'pollux.v1.calls.tail',
+      'pollux.v1.capHits.list',
       'pollux.v1.keys.lookup',
       'pollux.v1.keys.search',
       'pollux.v1.prices.get',
       'pollux.v1.prices.list',
       'pollux.v1.projects.list',
+      'pollux.v1.usage.search',
       'resourcemanager.v1.operations.get',
       'resourcemanager.v3.operations.get',
       'resourcemanager.v3.projects.list',
@@ -204,6 +206,46 @@ describe('a route that finds projects itself', () => {
     expect((await owner.request('GET', `${tailPath}?project=their-project`)).status).toBe(404)
     expect((await owner.request('GET', `/pollux/v1/projects/own-project/calls/${foreign}`)).status).toBe(404)
     expect((await owner.request('GET', `/pollux/v1/projects/own-project/calls/${mine}`)).status).toBe(200)
+  })
+
+  it('cap hits of other projects and of the organization are not listed', async () => {
+    const { storage } = management
+    const budgets = await storage.budgets.list({})
+    const hit = {
+      reason: 'BUDGET_EXHAUSTED',
+      calls: 1,
+      lastProjectNumber: '',
+      lastKeyUid: '',
+      lastCallId: '',
+    } as const
+    const nowMs = Date.now()
+    await storage.capHits.add(
+      budgets.map(({ uid }) => ({ ...hit, budgetUid: uid, firstTimeMs: nowMs, lastTimeMs: nowMs })),
+    )
+    const listed = async (who: Pick<typeof owner, 'request'>, query = '') => {
+      const { status, json } = await who.request('GET', `/pollux/v1/capHits${query}`)
+      return status === 200 ? json.capHits.map(({ budget }: { budget: string }) => budget) : status
+    }
+    const own = await owner.request('GET', '/v3/projects/own-project')
+    expect(await listed(management)).toHaveLength(budgets.length)
+    expect(await listed(owner)).toEqual([`${own.json.name}/budgets/total`])
+    expect(await listed(owner, '?project=their-project')).toBe(404)
+    expect(await listed(owner, '?project=their-project&key=web')).toBe(404)
+  })
+
+  it('usage is that of the own projects only, however it is grouped', async () => {
+    const before = await owner.request('GET', '/pollux/v1/usage')
+    await spend(management.storage, { project: 'their-project', key: 'web', postedNanos: 0 })
+    const calls = async (query: string) => {
+      const { status, json } = await owner.request('GET', `/pollux/v1/usage${query}`)
+      return status === 200 ? json.rows.map(({ calls }: { calls: string }) => calls) : status
+    }
+    const own = before.json.rows[0].calls
+    expect(await calls('')).toEqual([own])
+    for (const group of ['project', 'key', 'model', 'status', 'environment', 'method'])
+      expect(await calls(`?groupBy=${group}`), group).toEqual([own])
+    expect(await calls('?project=their-project')).toBe(404)
+    expect(await calls('?project=their-project&key=web')).toBe(404)
   })
 
   it('usage of a key of another project is not reported', async () => {
