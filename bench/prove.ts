@@ -28,6 +28,7 @@ const RUNS: readonly Run[] = [
     command: [STRYKER, 'run', 'bench/mutation/stryker.json'],
   },
   { what: '15 minutes of schemathesis', command: ['bench/schemathesis.ts', '900'] },
+  { what: 'the list of 10,000 keys in Chromium', command: ['bench/keys-list.ts'] },
   { what: 'usage records made durable', command: ['bench/storage.ts'] },
   { what: 'the usage page, 10,000 keys, SQLite', command: ['bench/usage-page.ts', 'sqlite'] },
   { what: 'the usage page, 10,000 keys, PostgreSQL', command: ['bench/usage-page.ts', 'postgres'] },

@@ -1,4 +1,4 @@
-import { useCallback } from 'react'
+import { useCallback, useMemo } from 'react'
 import { useSearchParams } from 'react-router'
 
 /**
@@ -9,9 +9,14 @@ export function useUrlState<State extends Readonly<Record<string, string>>>(
   defaults: State,
 ): readonly [State, (change: Partial<State>) => void] {
   const [search, setSearch] = useSearchParams()
-  const state = Object.fromEntries(
-    Object.entries(defaults).map(([name, value]) => [name, search.get(name) ?? value]),
-  ) as State
+  // The same object as long as the address is: what is worked out from it is not worked out again.
+  const state = useMemo(
+    () =>
+      Object.fromEntries(
+        Object.entries(defaults).map(([name, value]) => [name, search.get(name) ?? value]),
+      ) as State,
+    [search, defaults],
+  )
   const change = useCallback(
     (changed: Partial<State>) => {
       setSearch(

@@ -1,72 +1,63 @@
 import { EllipsisVertical } from 'lucide-react'
-import { Suspense, lazy, useState } from 'react'
-import { Menu, MenuTrigger, Popover, Separator } from 'react-aria-components'
-import { useNavigate } from 'react-router'
-import { editKeyPath, spendPath, usagePath } from '../paths.ts'
-import { IconButton } from '../ui/button.tsx'
-import { Item } from '../ui/menu.tsx'
+import { Suspense, lazy, useRef, useState } from 'react'
 import { ErrorNotice } from '../ui/notice.tsx'
-import { addToast } from '../ui/toast.tsx'
 import type { KeyRow } from './rows.ts'
-import { useKeyChanges } from './changes.ts'
 
+const loadActions = () => import('./key-actions.tsx')
+const KeyActions = lazy(async () => ({ default: (await loadActions()).KeyActions }))
 const RenameDialog = lazy(async () => ({ default: (await import('./rename-dialog.tsx')).RenameDialog }))
 const DeleteDialog = lazy(async () => ({ default: (await import('./delete-dialog.tsx')).DeleteDialog }))
 const ShowDialog = lazy(async () => ({ default: (await import('./show-key-dialog.tsx')).ShowKeyDialog }))
 
+/** Of a menu button (w3.org/WAI/ARIA/apg/patterns/menu-button). */
+const OPENING_KEYS: ReadonlySet<string> = new Set(['Enter', ' ', 'ArrowDown'])
+
 type Asked = 'rename' | 'delete' | 'show' | null
 
-/** What can be done to a key. Deleted keys can only come back. */
+/** Whoever comes to the button is about to open the menu. A piece that does not come is reported when it is opened. */
+function preload(): void {
+  loadActions().catch(() => {})
+}
+
+/** What can be done to a key. The menu comes when it is opened: a list has a button in every row. */
 export function KeyMenu({ row }: { readonly row: KeyRow }) {
+  const [isOpen, setOpen] = useState(false)
   const [asked, setAsked] = useState<Asked>(null)
   const [error, setError] = useState<unknown>(null)
-  const navigate = useNavigate()
-  const place = { project: row.projectId, key: row.keyId }
-  const changes = useKeyChanges(place)
-  const attempt = (change: Promise<unknown>): void => void change.then(() => setError(null), setError)
+  const button = useRef<HTMLButtonElement>(null)
   const close = (): void => setAsked(null)
-  const switchOff = async (): Promise<void> => {
-    await changes.disable()
-    addToast({ text: `${row.name} is disabled.`, undo: () => attempt(changes.enable()) })
-  }
-  const undelete = async (): Promise<void> => {
-    await changes.undelete()
-    addToast({ text: `${row.name} is back and works again.` })
-  }
   return (
     <>
-      <MenuTrigger>
-        <IconButton label={`Actions for ${row.name}`}>
-          <EllipsisVertical aria-hidden />
-        </IconButton>
-        <Popover placement="bottom end" className="popover">
-          {row.status === 'deleted' ? (
-            <Menu className="menu" aria-label={`Actions for ${row.name}`}>
-              <Item onAction={() => attempt(undelete())}>Undelete</Item>
-            </Menu>
-          ) : (
-            <Menu className="menu" aria-label={`Actions for ${row.name}`}>
-              <Item onAction={() => void navigate(usagePath(place))}>View usage</Item>
-              <Item onAction={() => void navigate(spendPath(place))}>View spend</Item>
-              <Separator className="menu__rule" />
-              {row.isRecoverable && <Item onAction={() => setAsked('show')}>Show key</Item>}
-              <Item onAction={() => setAsked('rename')}>Rename</Item>
-              <Item onAction={() => void navigate(editKeyPath(place))}>Edit restrictions</Item>
-              {row.key.state === 'DISABLED' ? (
-                <Item onAction={() => attempt(changes.enable())}>Enable</Item>
-              ) : (
-                <Item onAction={() => attempt(switchOff())}>Disable</Item>
-              )}
-              <Separator className="menu__rule" />
-              <Item isGrave onAction={() => setAsked('delete')}>
-                Delete
-              </Item>
-            </Menu>
-          )}
-        </Popover>
-      </MenuTrigger>
+      <button
+        ref={button}
+        type="button"
+        className="button button--bare button--icon"
+        aria-label={`Actions for ${row.name}`}
+        aria-haspopup="menu"
+        aria-expanded={isOpen}
+        onPointerEnter={preload}
+        onFocus={preload}
+        onClick={() => setOpen(true)}
+        onKeyDown={event => {
+          // As a click it would count as a screen reader's, and leave the focus beside the first item.
+          if (!OPENING_KEYS.has(event.key)) return
+          event.preventDefault()
+          setOpen(true)
+        }}
+      >
+        <EllipsisVertical aria-hidden />
+      </button>
       {error !== null && <ErrorNotice title="Nothing was changed" error={error} />}
       <Suspense>
+        {isOpen && (
+          <KeyActions
+            row={row}
+            button={button}
+            onAsk={setAsked}
+            onError={setError}
+            onClose={() => setOpen(false)}
+          />
+        )}
         {asked === 'rename' && <RenameDialog row={row} onClose={close} />}
         {asked === 'show' && <ShowDialog row={row} onClose={close} />}
         {asked === 'delete' && <DeleteDialog row={row} onClose={close} />}

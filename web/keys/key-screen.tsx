@@ -27,7 +27,7 @@ import { KeyMenu } from './key-menu.tsx'
 import { Chips, StatusMark } from './key-status.tsx'
 import { KeyTest } from './key-test.tsx'
 import { KeyUsage } from './key-usage.tsx'
-import { type KeyRow, idOf, statusOf } from './rows.ts'
+import { type KeyRow, idOf, searchText, statusOf } from './rows.ts'
 import './form.css'
 import './key-screen.css'
 
@@ -130,6 +130,7 @@ function rowFor(key: KeyJson, place: KeyPlace, budgets: Parameters<typeof status
     projectId: place.project,
     keyId: idOf(key.name),
     name: key.displayName ?? place.key,
+    searchText: searchText(key),
     status: statusOf(key, own, chips.length > 0),
     isRecoverable: false,
     chips,

@@ -1,5 +1,5 @@
 import { Plus } from 'lucide-react'
-import { useState } from 'react'
+import { memo } from 'react'
 import { Link } from 'react-router'
 import { keyPath, newKeyPath } from '../paths.ts'
 import { Button, ButtonLink } from '../ui/button.tsx'
@@ -9,19 +9,23 @@ import { BudgetSpend, UncappedSpend } from './key-spend.tsx'
 import { Chips, StatusMark } from './key-status.tsx'
 import type { KeyGroup, KeyRow } from './rows.ts'
 
-/** Rows in the document at once: more would make every keystroke in the search slow. */
-const ROWS_STEP = 100
+/** Rows in the document at once: more would make every interaction slow. */
+const ROWS_PER_PAGE = 50
 const COLUMNS = ['Name', 'Status', 'Restrictions', 'Spend', 'Last used', 'Created'] as const
 
 interface KeyTableProps {
   readonly groups: readonly KeyGroup[]
-  readonly onClear: () => void
+  /** From 1. */
+  readonly page: number
+  readonly onPage: (page: number) => void
 }
 
-export function KeyTable({ groups, onClear }: KeyTableProps) {
-  const [rowsMax, setRowsMax] = useState(ROWS_STEP)
+/** Drawn anew only when other rows are shown: what is typed above it must not wait for a hundred of them. */
+export const KeyTable = memo(function KeyTable({ groups, page: asked, onPage }: KeyTableProps) {
   const total = groups.reduce((sum, { rows }) => sum + rows.length, 0)
-  if (groups.length === 0) return <NothingFound onClear={onClear} />
+  const pages = Math.max(1, Math.ceil(total / ROWS_PER_PAGE))
+  const page = Math.min(Math.max(1, asked), pages)
+  const first = (page - 1) * ROWS_PER_PAGE
   return (
     <>
       <table className="table keys">
@@ -38,7 +42,7 @@ export function KeyTable({ groups, onClear }: KeyTableProps) {
             </th>
           </tr>
         </thead>
-        {cut(groups, rowsMax).map(({ project, rows }) => (
+        {cut(groups, first).map(({ project, rows }) => (
           <tbody key={project.projectId}>
             <tr className="keys__project">
               <th scope="rowgroup" colSpan={COLUMNS.length + 1}>
@@ -53,14 +57,23 @@ export function KeyTable({ groups, onClear }: KeyTableProps) {
         ))}
       </table>
       <p className="keys__count quiet small" role="status">
-        {total > 0 && (total === 1 ? '1 key' : `${Math.min(total, rowsMax)} of ${total} keys`)}
-        {total > rowsMax && <Button onPress={() => setRowsMax(rowsMax + ROWS_STEP)}>Show more</Button>}
+        {total > 0 && countText(first, total)}
+        {pages > 1 && (
+          <>
+            <Button isDisabled={page === 1} onPress={() => onPage(page - 1)}>
+              Previous
+            </Button>
+            <Button isDisabled={page === pages} onPress={() => onPage(page + 1)}>
+              Next
+            </Button>
+          </>
+        )}
       </p>
     </>
   )
-}
+})
 
-function Row({ row }: { readonly row: KeyRow }) {
+const Row = memo(function Row({ row }: { readonly row: KeyRow }) {
   const { key, projectId, keyId, name, status, chips, budget, spentNanos } = row
   return (
     <tr className={status === 'deleted' ? 'keys__row keys__row--deleted' : 'keys__row'}>
@@ -97,7 +110,7 @@ function Row({ row }: { readonly row: KeyRow }) {
       </td>
     </tr>
   )
-}
+})
 
 interface NoKeysProps {
   readonly projectId: string
@@ -135,7 +148,7 @@ function NoKeys({ projectId, isAlone }: NoKeysProps) {
   )
 }
 
-function NothingFound({ onClear }: { readonly onClear: () => void }) {
+export function NothingFound({ onClear }: { readonly onClear: () => void }) {
   return (
     <div className="sheet empty">
       <h2>No key matches</h2>
@@ -147,14 +160,21 @@ function NothingFound({ onClear }: { readonly onClear: () => void }) {
   )
 }
 
-/** The first rows of the groups, in order. */
-function cut(groups: readonly KeyGroup[], rowsMax: number): readonly KeyGroup[] {
-  let left = rowsMax
-  const shown: KeyGroup[] = []
-  for (const { project, rows } of groups) {
-    if (left <= 0) break
-    shown.push({ project, rows: rows.slice(0, left) })
-    left -= Math.max(1, rows.length)
-  }
-  return shown
+/** `51 to 100 of 10,000 keys` */
+function countText(first: number, total: number): string {
+  if (total === 1) return '1 key'
+  if (total <= ROWS_PER_PAGE) return `${total} keys`
+  return `${first + 1} to ${Math.min(total, first + ROWS_PER_PAGE)} of ${total} keys`
+}
+
+/** A page of the groups' rows, in order. A group without rows stands where its rows would. */
+function cut(groups: readonly KeyGroup[], first: number): readonly KeyGroup[] {
+  const last = first + ROWS_PER_PAGE
+  let at = 0
+  return groups.flatMap(({ project, rows }) => {
+    const shown = rows.slice(Math.max(0, first - at), Math.max(0, last - at))
+    const isHere = rows.length === 0 ? at >= first && at < last : shown.length > 0
+    at += rows.length
+    return isHere ? [{ project, rows: shown }] : []
+  })
 }

@@ -1,6 +1,6 @@
 import { useQueries, useQuery } from '@tanstack/react-query'
 import { Plus } from 'lucide-react'
-import { useDeferredValue, useMemo } from 'react'
+import { useCallback, useDeferredValue, useEffect, useMemo, useRef } from 'react'
 import { ENVIRONMENTS } from '../../src/domain/key.ts'
 import { newKeyPath } from '../paths.ts'
 import { type UsageReport, budgetsQuery, keysQuery, projectsQuery, usageQuery } from '../queries.ts'
@@ -8,10 +8,11 @@ import { ButtonLink } from '../ui/button.tsx'
 import { Choice } from '../ui/choice.tsx'
 import { ErrorNotice } from '../ui/notice.tsx'
 import { Page } from '../ui/page.tsx'
+import { SearchField } from '../ui/search-field.tsx'
 import { useUrlState } from '../url-state.ts'
-import { KeyTable } from './key-table.tsx'
+import { KeyTable, NothingFound } from './key-table.tsx'
 import { RISKS, RISK_TEXT } from './risks.ts'
-import { type Filter, SORTS, STATUSES, STATUS_TEXT, filterGroups, groupKeys } from './rows.ts'
+import { type Filter, type KeyGroup, SORTS, STATUSES, STATUS_TEXT, filterGroups, groupKeys } from './rows.ts'
 import './keys.css'
 
 const NO_FILTER = {
@@ -21,15 +22,18 @@ const NO_FILTER = {
   project: '',
   risk: '',
   sort: 'created',
-} as const satisfies Filter
+  page: '1',
+} as const satisfies Filter & { readonly page: string }
 
 /** The keys of all projects: what each may do, costs and does. */
 export function KeysScreen() {
-  const [filter, setFilter] = useUrlState<Filter & Readonly<Record<string, string>>>(NO_FILTER)
   const projects = useQuery(projectsQuery)
   const keys = useQuery(keysQuery)
   const budgets = useQuery(budgetsQuery)
-  const usage = useMonth(projects.data?.filter(({ state }) => state === 'ACTIVE').map(idOfProject) ?? [])
+  // Each project answers by itself; the rows are made anew when nothing more urgent is left to do.
+  const usage = useDeferredValue(
+    useMonth(projects.data?.filter(({ state }) => state === 'ACTIVE').map(idOfProject) ?? []),
+  )
   const groups = useMemo(
     () =>
       projects.data === undefined || keys.data === undefined
@@ -37,9 +41,28 @@ export function KeysScreen() {
         : groupKeys({ projects: projects.data, keys: keys.data, budgets: budgets.data ?? [], usage }),
     [projects.data, keys.data, budgets.data, usage],
   )
+  return <KeyList groups={groups} error={projects.error ?? keys.error} />
+}
+
+interface KeyListProps {
+  /** null: not read yet. */
+  readonly groups: readonly KeyGroup[] | null
+  readonly error: Error | null
+}
+
+/** What is typed and chosen draws this anew, and not what was read. The rows follow when nothing more is typed. */
+function KeyList({ groups, error }: KeyListProps) {
+  const [filter, setFilter] = useUrlState<
+    Filter & Readonly<Record<'page', string>> & Readonly<Record<string, string>>
+  >(NO_FILTER)
   const asked = useDeferredValue(filter)
   const shown = useMemo(() => (groups === null ? null : filterGroups(groups, asked)), [groups, asked])
-  const error = projects.error ?? keys.error
+  const turn = useRef(setFilter)
+  useEffect(() => {
+    turn.current = setFilter
+  }, [setFilter])
+  // The same function for ever, so that the table is not drawn anew for another one.
+  const setPage = useCallback((page: number) => turn.current({ page: String(page) }), [])
   const search = filter.project === '' ? {} : { project: filter.project }
   return (
     <Page
@@ -52,10 +75,13 @@ export function KeysScreen() {
         </ButtonLink>
       }
     >
-      <Filters filter={filter} onChange={setFilter} />
+      <Filters filter={filter} onChange={change => setFilter({ ...change, page: '1' })} />
       {error !== null && <ErrorNotice title="The keys could not be read" error={error} />}
       {shown === null && error === null && <div className="waiting" />}
-      {shown !== null && <KeyTable groups={shown} onClear={() => setFilter(NO_FILTER)} />}
+      {shown?.length === 0 && <NothingFound onClear={() => setFilter(NO_FILTER)} />}
+      {shown !== null && shown.length > 0 && (
+        <KeyTable groups={shown} page={Number(asked.page) || 1} onPage={setPage} />
+      )}
     </Page>
   )
 }
@@ -68,8 +94,13 @@ function idOfProject({ projectId }: { readonly projectId: string }): string {
 function useMonth(projects: readonly string[]): readonly UsageReport[] {
   return useQueries({
     queries: projects.map(project => usageQuery({ project, groupBy: ['key'] })),
-    combine: results => results.flatMap(({ data }) => (data === undefined ? [] : [data])),
+    combine: answered,
   })
+}
+
+/** One function, so that equal results are not combined and compared again. */
+function answered(results: readonly { readonly data: UsageReport | undefined }[]): readonly UsageReport[] {
+  return results.flatMap(({ data }) => data ?? [])
 }
 
 interface FiltersProps {
@@ -80,13 +111,10 @@ interface FiltersProps {
 function Filters({ filter, onChange }: FiltersProps) {
   return (
     <search className="filters">
-      <input
-        type="search"
-        className="input filters__search"
-        aria-label="Search by name, id or masked key"
-        placeholder="Search by name, id or masked key"
+      <SearchField
+        label="Search by name, id or masked key"
         value={filter.q}
-        onChange={event => onChange({ q: event.target.value })}
+        onChange={q => onChange({ q })}
       />
       <Choice label="Status" value={filter.status} onChange={status => onChange({ status })}>
         {STATUSES.map(status => [status, STATUS_TEXT[status]])}
