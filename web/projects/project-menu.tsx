@@ -2,7 +2,7 @@ import { EllipsisVertical } from 'lucide-react'
 import { Suspense, lazy, useState } from 'react'
 import { Menu, MenuTrigger, Popover, Separator } from 'react-aria-components'
 import { useNavigate } from 'react-router'
-import { keysPath, limitsPath, newKeyPath, projectPath } from '../paths.ts'
+import { keysPath, limitsPath, newKeyPath, projectPath, spendPath, usagePath } from '../paths.ts'
 import { IconButton } from '../ui/button.tsx'
 import { Item } from '../ui/menu.tsx'
 import { ErrorNotice } from '../ui/notice.tsx'
@@ -44,6 +44,8 @@ export function ProjectMenu({ row }: { readonly row: ProjectRow }) {
           ) : (
             <Menu className="menu" aria-label={`Actions for ${name}`}>
               <Item onAction={go(keysPath({ project }))}>View keys</Item>
+              <Item onAction={go(usagePath({ project }))}>View usage</Item>
+              <Item onAction={go(spendPath({ project, key: null }))}>View spend</Item>
               <Item onAction={go(limitsPath(project))}>Limits</Item>
               <Item onAction={go(newKeyPath({ project }))}>Create key</Item>
               <Separator className="menu__rule" />
