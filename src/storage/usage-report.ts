@@ -104,10 +104,11 @@ function fromWhere({ query, granularity, isByKey, groups, only }: Asked): RawBui
   const startMs = Math.floor(query.startTimeMs / widthMs) * widthMs
   const endMs = Math.ceil(query.endTimeMs / widthMs) * widthMs
   const numbers = projectNumber === undefined ? projectNumbers : [projectNumber]
+  const keyUids = keysOf(query, only)
   const conditions = [
-    sql`bucket_time >= ${startMs} and bucket_time < ${endMs}`,
+    inBuckets({ startMs, endMs, widthMs }, keyUids !== null),
+    ...(keyUids === null ? [] : [sql`key_uid in (${sql.join(keyUids)})`]),
     ...ofProjects(numbers, isByKey && (granularity === 'day' || keyUid !== undefined || only !== undefined)),
-    ...(keyUid === undefined ? [] : [sql`key_uid = ${keyUid}`]),
     ...(model === undefined ? [] : [sql`model = ${model}`]),
     ...(httpStatus === undefined ? [] : [sql`http_status = ${httpStatus}`]),
     ...(only === undefined ? [] : [sql`(${sql.join(only.map(matching), sql` or `)})`]),
@@ -119,6 +120,31 @@ function fromWhere({ query, granularity, isByKey, groups, only }: Asked): RawBui
           left join (select uid, environment from key) as k on k.uid = u.key_uid) as u`
       : sql`${sql.table(isByKey ? table : projectTable)} as u`
   return sql`from ${named} where ${sql.join(conditions, sql` and `)}`
+}
+
+/** The keys of which rows are asked for, where there are few of them; null: all keys. */
+function keysOf({ keyUid }: UsageQuery, only: readonly GroupRow[] | undefined): readonly string[] | null {
+  if (keyUid !== undefined) return [keyUid]
+  const uids = (only ?? []).flatMap(({ key_uid: uid }) => uid ?? [])
+  return uids.length === 0 ? null : [...new Set(uids)]
+}
+
+/** So many buckets are looked up one by one. */
+const BUCKETS_NAMED_MAX = 200
+
+/**
+ * The buckets of the interval. Of a few keys they are named: a row is found by project, bucket and key, and between two
+ * buckets lie the rows of all other keys.
+ */
+function inBuckets(
+  { startMs, endMs, widthMs }: { readonly startMs: number; readonly endMs: number; readonly widthMs: number },
+  isOfFewKeys: boolean,
+): RawBuilder<unknown> {
+  const count = (endMs - startMs) / widthMs
+  if (!isOfFewKeys || count < 1 || count > BUCKETS_NAMED_MAX)
+    return sql`bucket_time >= ${startMs} and bucket_time < ${endMs}`
+  const times = Array.from({ length: count }, (_, index) => startMs + index * widthMs)
+  return sql`bucket_time in (${sql.join(times)})`
 }
 
 /** All projects are named as well where the rows are found by project: else every row there is would be looked at. */
