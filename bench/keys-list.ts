@@ -1,67 +1,64 @@
 /**
- * How long the list of keys takes to answer a person, with 10,000 keys and a budget on each: a real server, Debian's Chromium,
- * real keys and presses. Run: `node bench/keys-list.ts`. Fails where an interaction takes more than 100 ms to its next
- * frame, as the browser itself measures it (w3.org/TR/event-timing).
+ * How long the list of keys takes to answer a person, with 10,000 keys and a budget on each: a real server, Debian's
+ * Chromium, real presses and keys. Run: `node bench/keys-list.ts [rounds]`. Fails where the 95th percentile of an interaction
+ * takes more than 100 ms to its next frame, as the browser itself measures it (w3.org/TR/event-timing), or four times that
+ * where POLLUX_PROVE is not 1.
  */
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
+import { ceiling } from '../test/ceiling.ts'
 import { builtConsole, launchBrowser, openConsolePage } from '../test/console-browser.ts'
 import { startPollux } from '../test/pollux.ts'
 import { populate } from './populate.ts'
 
 const KEYS = 10_000
-const ROUNDS = 5
+/** And the one that a first start makes. */
+const LISTED = KEYS + 1
+const ROUNDS = Number(process.argv[2] ?? 20)
 const FRAME_MS_MAX = 100
 const LOAD_WAIT_MS = 120_000
+/** For the search to be told of, the rows to follow, and the browser to tell of its events. */
+const SETTLE_MS = 500
+const BACK_MS = 250
 
 interface Interaction {
   readonly what: string
+  /** Brings the page there, unmeasured. */
+  readonly before?: (page: Page) => Promise<void>
   readonly act: (page: Page, round: number) => Promise<void>
   /** Brings the page back, unmeasured. */
-  readonly undo?: (page: Page) => Promise<void>
+  readonly after?: (page: Page) => Promise<void>
 }
 
-const SEARCH = 'Search by name, id or masked key'
+const searchField = (page: Page) => page.getByLabel('Search by name, id or masked key')
+
+/** By arrow, as a choice that a script makes is no event that the browser measures. */
+function choice(what: string, label: string): Interaction {
+  return {
+    what,
+    act: page => page.getByRole('combobox', { name: label, exact: true }).press('ArrowDown'),
+    after: page => page.getByRole('combobox', { name: label, exact: true }).press('ArrowUp'),
+  }
+}
 
 const INTERACTIONS: readonly Interaction[] = [
   {
     what: 'a letter in the search',
-    act: async (page, round) => {
-      await page.getByLabel(SEARCH).press('abcde'.charAt(round))
-    },
-    undo: page => page.getByLabel(SEARCH).fill(''),
-  },
-  {
-    what: 'the next letter',
-    act: async page => {
-      await page.getByLabel(SEARCH).press('1')
-    },
+    act: (page, round) => searchField(page).press(String(round % 10)),
+    after: page => searchField(page).fill(''),
   },
   {
     what: 'the search emptied',
-    act: page => page.getByLabel(SEARCH).press('Backspace'),
+    before: page => searchField(page).fill('7'),
+    act: page => searchField(page).press('Backspace'),
   },
-  {
-    what: 'another order',
-    act: async (page, round) => {
-      await page.getByLabel('Order').selectOption(round % 2 === 0 ? 'name' : 'used')
-    },
-  },
-  {
-    what: 'a status',
-    act: async page => {
-      await page.getByLabel('Status').selectOption('active')
-    },
-    undo: async page => {
-      await page.getByLabel('Status').selectOption('')
-    },
-  },
-  {
-    what: 'the next page',
-    act: page => page.getByRole('button', { name: 'Next' }).click(),
-  },
+  choice('a status', 'Status'),
+  choice('an environment', 'Environment'),
+  choice('another order', 'Order'),
+  choice('one project', 'Project'),
+  { what: 'the next page', act: page => page.getByRole('button', { name: 'Next' }).click() },
   {
     what: 'the menu of a key',
     act: page =>
@@ -69,36 +66,59 @@ const INTERACTIONS: readonly Interaction[] = [
         .getByRole('button', { name: /^Actions for/ })
         .first()
         .click(),
-    undo: page => page.keyboard.press('Escape'),
+    after: page => page.keyboard.press('Escape'),
   },
 ]
 
-/** Notes every slow event, and when what it changed was in the document. */
+/** Notes events, tasks of more than 50 ms, and when what an event changed was in the document. */
 const WATCH = `
-  window.slowMs = []
+  window.frameMs = []
+  window.taskMs = []
   window.changedMs = 0
   window.startedMs = 0
-  new PerformanceObserver(list => window.slowMs.push(...list.getEntries().map(entry => entry.duration)))
-    .observe({ type: 'event', durationThreshold: 16 })
+  const note = list => entries => list.push(...entries.getEntries().map(({ duration }) => duration))
+  new PerformanceObserver(note(frameMs)).observe({ type: 'event', durationThreshold: 16 })
+  new PerformanceObserver(note(taskMs)).observe({ type: 'longtask' })
   new MutationObserver(() => (window.changedMs = performance.now()))
     .observe(document.body, { subtree: true, childList: true, characterData: true })
-  for (const name of ['keydown', 'pointerdown', 'change'])
+  for (const name of ['keydown', 'pointerdown'])
     addEventListener(name, () => (window.startedMs ||= performance.now()), { capture: true })`
 
 interface Measured {
+  /** From the event to the next frame. */
   readonly frameMs: number
+  /** From the event to the last change of the document. */
   readonly shownMs: number
+  /** In tasks of more than 50 ms, in which nothing else is answered. */
+  readonly taskMs: number
 }
 
-async function measure(page: Page, { act }: Interaction, round: number): Promise<Measured> {
-  await page.evaluate('window.slowMs.length = 0; window.startedMs = 0; window.changedMs = 0')
+async function measure(page: Page, { before, act, after }: Interaction, round: number): Promise<Measured> {
+  await before?.(page)
+  await page.waitForTimeout(BACK_MS)
+  await page.evaluate('frameMs.length = taskMs.length = startedMs = changedMs = 0')
   await act(page, round)
-  // Events are told of a frame or two after they were answered.
-  await page.waitForTimeout(1_000)
-  const [slowMs, startedMs, changedMs] = await page.evaluate<[number[], number, number]>(
-    '[window.slowMs, window.startedMs, window.changedMs]',
+  await page.waitForTimeout(SETTLE_MS)
+  const [frames, tasks, startedMs, changedMs] = await page.evaluate<[number[], number[], number, number]>(
+    '[frameMs, taskMs, startedMs, changedMs]',
   )
-  return { frameMs: Math.max(0, ...slowMs), shownMs: Math.max(0, changedMs - startedMs) }
+  if (startedMs === 0) throw new Error('The page was told of no event.')
+  await after?.(page)
+  await page.waitForTimeout(BACK_MS)
+  return {
+    frameMs: Math.max(0, ...frames),
+    shownMs: Math.max(0, changedMs - startedMs),
+    taskMs: tasks.reduce((sum, ms) => sum + ms, 0),
+  }
+}
+
+/** Nearest rank. */
+function percentile(values: readonly number[], share: number): number {
+  return Math.round(values.toSorted((one, other) => one - other)[Math.ceil(values.length * share) - 1] ?? 0)
+}
+
+function spread(values: readonly number[]): string {
+  return `${percentile(values, 0.5)} / ${percentile(values, 0.95)} ms`.padStart(18)
 }
 
 const dataDir = await mkdtemp(join(tmpdir(), 'pollux-keys-list-'))
@@ -110,29 +130,28 @@ let worstMs = 0
 try {
   const startedMs = performance.now()
   const { page } = await openConsolePage(browser, `${pollux.origin}/keys`)
-  await page.getByText(new RegExp(`of ${KEYS + 1} keys`)).waitFor({ timeout: LOAD_WAIT_MS })
+  await page.getByText(`1 to 50 of ${LISTED} keys`).waitFor({ timeout: LOAD_WAIT_MS })
   console.log(`${KEYS} keys are listed after ${Math.round(performance.now() - startedMs)} ms`)
   await page.waitForLoadState('networkidle', { timeout: LOAD_WAIT_MS })
   await page.evaluate(WATCH)
-  console.log('interaction               next frame (worst)   all in the document (worst)')
+  console.log(
+    `median / 95th percentile of ${ROUNDS}     to the next frame      all is shown        long tasks`,
+  )
   for (const interaction of INTERACTIONS) {
     const rounds: Measured[] = []
-    for (let round = 0; round < ROUNDS; round++) {
-      rounds.push(await measure(page, interaction, round))
-      await interaction.undo?.(page)
-      await page.waitForTimeout(500)
-    }
-    const frameMs = Math.max(...rounds.map(({ frameMs }) => frameMs))
-    const shownMs = Math.max(...rounds.map(({ shownMs }) => shownMs))
-    worstMs = Math.max(worstMs, frameMs)
-    const frame = frameMs === 0 ? '< 16 ms' : `${frameMs} ms`
-    console.log(
-      `${interaction.what.padEnd(26)}${frame.padStart(18)}${`${Math.round(shownMs)} ms`.padStart(30)}`,
-    )
+    for (let round = 0; round < ROUNDS; round++) rounds.push(await measure(page, interaction, round))
+    const framesMs = rounds.map(({ frameMs }) => frameMs)
+    worstMs = Math.max(worstMs, percentile(framesMs, 0.95))
+    const shown = spread(rounds.map(({ shownMs }) => shownMs))
+    const tasks = spread(rounds.map(({ taskMs }) => taskMs))
+    console.log(`${interaction.what.padEnd(32)}${spread(framesMs)}${shown}${tasks}`)
   }
 } finally {
   await browser.close()
   await pollux.stop()
 }
-console.log(`worst interaction to its next frame with ${KEYS} keys: ${worstMs} ms (at most ${FRAME_MS_MAX})`)
-process.exit(worstMs <= FRAME_MS_MAX ? 0 : 1)
+console.log(
+  `an interaction with ${KEYS} keys to its next frame, the slowest kind at the 95th percentile: ${worstMs} ms ` +
+    `(at most ${ceiling(FRAME_MS_MAX)})`,
+)
+process.exit(worstMs <= ceiling(FRAME_MS_MAX) ? 0 : 1)
