@@ -59,7 +59,10 @@ describe.skipIf(!existsSync(CHROMIUM))('projects in the console', () => {
         .getByRole('row', { name: /web-shop/ })
         .getByRole('link', { name: 'Web shop' })
         .click()
-      await page.getByRole('link', { name: 'Settings' }).click()
+      await page
+        .getByRole('navigation', { name: 'Project', exact: true })
+        .getByRole('link', { name: 'Settings' })
+        .click()
       await page.getByLabel('Other labels').fill('No spaces=x')
       await page.getByText('Keys and values are at most').waitFor()
       expect(await page.getByRole('button', { name: 'Save' }).isDisabled()).toBe(true)
