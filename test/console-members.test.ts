@@ -85,7 +85,7 @@ describe.skipIf(!existsSync(CHROMIUM))('members', () => {
       expect(await create()).toBe(200)
       expect((await pollux.client.call(POLLUX_V1.getKey, { params: key })).state).toBe('ACTIVE')
 
-      await page.getByRole('button', { name: 'Take API Keys Admin in default-project away' }).click()
+      await page.getByRole('button', { name: 'Take away API Keys Admin in default-project' }).click()
       await page.getByText('is taken away, from the next request on').waitFor()
       await page.getByRole('heading', { name: /API Keys Admin/ }).waitFor({ state: 'detached' })
       expect(await create()).toBe(403)

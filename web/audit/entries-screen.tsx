@@ -62,7 +62,7 @@ export function EntriesScreen() {
         />
       )}
       {hasNextPage && (
-        <p className="audit__more">
+        <p className="table__more">
           <Button isDisabled={isFetchingNextPage} onPress={() => void fetchNextPage()}>
             Show older ones
           </Button>
@@ -98,7 +98,7 @@ function Filters({ filter, entries, onChange }: FiltersProps) {
   return (
     <form
       role="search"
-      className="audit__filters"
+      className="filters filters--labelled"
       onSubmit={event => {
         event.preventDefault()
         apply({})

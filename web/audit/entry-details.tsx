@@ -24,7 +24,7 @@ export function EntryDetails({ entry, onOnly }: DetailsProps) {
           Refused: {refusal}. {payload.status?.message}
         </p>
       )}
-      <h3>What it changed</h3>
+      <h2>What it changed</h2>
       {changed.length === 0 ? (
         <p className="quiet">Nothing that is written down: the states before and after are the same.</p>
       ) : (
@@ -32,7 +32,7 @@ export function EntryDetails({ entry, onOnly }: DetailsProps) {
       )}
       {request.length > 0 && (
         <>
-          <h3>The request, without secrets</h3>
+          <h2>The request, without secrets</h2>
           <dl className="facts">
             {request.map(({ path, after }, index) => (
               <Fact key={`${path} ${index}`} name={path} value={after} />
@@ -40,7 +40,7 @@ export function EntryDetails({ entry, onOnly }: DetailsProps) {
           </dl>
         </>
       )}
-      <h3>By what</h3>
+      <h2>By what</h2>
       <dl className="facts">
         <Fact name="Resource" value={resourceName} />
         <Fact name="Method" value={methodName} />

@@ -85,8 +85,8 @@ function EntryRow({ entry, isOpen, onPress }: RowProps) {
           {shownMoment(entry.timestamp)}
         </time>
       </td>
-      <td>{authenticationInfo.principalSubject}</td>
-      <th scope="row" title={methodName} className="nowrap">
+      <td className="entries__who">{authenticationInfo.principalSubject}</td>
+      <th scope="row" title={methodName}>
         {shownMethod(methodName)}
       </th>
       <td className="entries__resource" title={resourceName}>

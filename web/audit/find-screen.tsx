@@ -53,7 +53,7 @@ export function FindScreen() {
       {find.error !== null && <ErrorNotice title="Nothing was found" error={find.error} />}
       <div role="status">
         {find.data !== undefined && (
-          <p className="audit__more">
+          <p className="table__more">
             It is <code>{find.data.name}</code>, with {find.data.entries.length}{' '}
             {find.data.entries.length === 1 ? 'entry' : 'entries'}.
           </p>

@@ -71,7 +71,7 @@ function CallList({ filter, asked, onClear }: CallListProps) {
       {list.isSuccess && calls.length === 0 && !list.hasNextPage && (
         <NoCalls isNarrow={isNarrow(filter)} onClear={onClear} />
       )}
-      <p className="calls__more quiet small" role="status">
+      <p className="table__more quiet small" role="status">
         {calls.length > 0 && `${calls.length} shown`}
         {list.hasNextPage && (
           <Button onPress={() => void list.fetchNextPage()} isDisabled={list.isFetchingNextPage}>

@@ -56,7 +56,7 @@ export const KeyTable = memo(function KeyTable({ groups, page: asked, onPage }: 
           </tbody>
         ))}
       </table>
-      <p className="keys__count quiet small" role="status">
+      <p className="table__more quiet small" role="status">
         {total > 0 && countText(first, total)}
         {pages > 1 && (
           <>

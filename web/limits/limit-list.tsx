@@ -72,7 +72,7 @@ export function LimitList({ project, limits, tier, onEdit }: LimitListProps) {
                         <Link to={keyPath({ project, key })}>Key {key}</Link>
                       )}
                     </td>
-                    <td className="limits__tools">
+                    <td className="table__tools">
                       <IconButton label={`Change ${name}`} onPress={() => onEdit(draft)}>
                         <Pencil aria-hidden />
                       </IconButton>

@@ -38,21 +38,21 @@ export function LimitsScreen() {
       {projects.error !== null && (
         <ErrorNotice title="The projects could not be read" error={projects.error} />
       )}
+      <search className="filters">
+        <select
+          className="input"
+          aria-label="Project"
+          value={project}
+          onChange={event => setHere({ project: event.target.value })}
+        >
+          {active.map(({ projectId, displayName }) => (
+            <option key={projectId} value={projectId}>
+              {displayName ?? projectId}
+            </option>
+          ))}
+        </select>
+      </search>
       <div className="limits">
-        <label className="limits__project">
-          Project
-          <select
-            className="input"
-            value={project}
-            onChange={event => setHere({ project: event.target.value })}
-          >
-            {active.map(({ projectId, displayName }) => (
-              <option key={projectId} value={projectId}>
-                {displayName ?? projectId}
-              </option>
-            ))}
-          </select>
-        </label>
         {project !== '' && <Limits key={project} project={project} onEdit={setDraft} />}
       </div>
       {draft !== null && <LimitDialog project={project} start={draft} onClose={() => setDraft(null)} />}

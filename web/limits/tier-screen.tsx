@@ -1,6 +1,6 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
-import { useNavigate, useParams, useSearchParams } from 'react-router'
+import { Link, useNavigate, useParams, useSearchParams } from 'react-router'
 import { TIERS_V1 } from '../../src/contract/quotas.v1.ts'
 import { idOf } from '../keys/rows.ts'
 import { PATHS, newTierPath, tierPath } from '../paths.ts'
@@ -40,7 +40,7 @@ function Published({ tier }: { readonly tier: TierJson }) {
   return (
     <Page
       title={displayName || idOf(name)}
-      about={<Users id={idOf(name)} />}
+      about={<Binds id={idOf(name)} />}
       actions={
         <ButtonLink to={newTierPath(idOf(name))} look="first">
           Make your own from it
@@ -68,7 +68,7 @@ function Own({ tier }: { readonly tier: TierJson }) {
   const params = { tier: start.id }
   const name = tier.displayName || start.id
   return (
-    <Page title={name} about={<Users id={start.id} />}>
+    <Page title={name} about={<Binds id={start.id} />}>
       <TierForm
         start={start}
         isNew={false}
@@ -112,12 +112,17 @@ function Own({ tier }: { readonly tier: TierJson }) {
 }
 
 /** Who is bound by it. */
-function Users({ id }: { readonly id: string }) {
+function Binds({ id }: { readonly id: string }) {
   const { data: projects = [] } = useQuery(projectsQuery)
   const names = projects
     .filter(({ tier, state }) => tier === id && state === 'ACTIVE')
     .map(({ projectId, displayName }) => displayName ?? projectId)
-  return names.length === 0 ? 'No project has it.' : `Binds ${names.join(', ')}.`
+  return (
+    <>
+      <Link to={PATHS.tiers}>Tiers</Link> ·{' '}
+      {names.length === 0 ? 'no project has it' : `binds ${names.join(', ')}`}
+    </>
+  )
 }
 
 /** A tier of one's own, empty or as another is. */

@@ -76,7 +76,7 @@ export function AccountKeysPanel({ place, email }: KeysProps) {
       )}
       {error !== null && <ErrorNotice title="The keys could not be read" error={error} />}
       {keys && keys.length > 0 && (
-        <div className="table__scroll" role="region" aria-labelledby="account-keys-title" tabIndex={0}>
+        <div className="table__scroll" role="region" aria-label="Key files of the account" tabIndex={0}>
           <table className="table">
             <thead>
               <tr>

@@ -191,7 +191,7 @@ function Sessions({ person }: { readonly person: Person }) {
         <p className="quiet">{person.displayName} is signed in nowhere.</p>
       ) : (
         <>
-          <div className="table__scroll" role="region" aria-labelledby="sessions-title" tabIndex={0}>
+          <div className="table__scroll" role="region" aria-label="Sessions" tabIndex={0}>
             <table className="table">
               <thead>
                 <tr>

@@ -100,11 +100,14 @@ function HeldRoleItem({ held, member, policies }: HeldRoleProps) {
       </div>
       <Button
         isDisabled={why !== null || isWorking}
-        aria-label={`Take ${title} ${shownPlace(place)} away`}
         {...(why === null ? {} : { 'aria-describedby': whyId })}
         onPress={() => attempt(remove)}
       >
         Take away
+        <span className="unseen">
+          {' '}
+          {title} {shownPlace(place)}
+        </span>
       </Button>
       <div className="roles__why">
         <Why reason={why} id={whyId} />

@@ -28,7 +28,7 @@ export function RolesScreen() {
                 <td>
                   {ROLES[role].description}
                   <details>
-                    <summary className="small quiet">{permissionsOf(role).size} permissions</summary>
+                    <summary className="small quiet">{shownCount(permissionsOf(role).size)}</summary>
                     <ul className="permissions">
                       {[...permissionsOf(role)].map(permission => (
                         <li key={permission}>
@@ -46,4 +46,8 @@ export function RolesScreen() {
       </div>
     </MembersFrame>
   )
+}
+
+function shownCount(permissions: number): string {
+  return permissions === 1 ? '1 permission' : `${permissions} permissions`
 }

@@ -45,7 +45,7 @@ export function TokensPanel({ place }: { readonly place: AccountPlace }) {
       )}
       {error !== null && <ErrorNotice title="The tokens could not be read" error={error} />}
       {tokens && tokens.length > 0 && (
-        <div className="table__scroll" role="region" aria-labelledby="tokens-title" tabIndex={0}>
+        <div className="table__scroll" role="region" aria-label="Tokens of the account" tabIndex={0}>
           <table className="table">
             <thead>
               <tr>

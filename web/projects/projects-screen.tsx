@@ -142,7 +142,7 @@ function Row({ row }: { readonly row: ProjectRow }) {
       <td>
         <Time time={createTime} />
       </td>
-      <td className="projects__menu">
+      <td className="table__tools">
         <ProjectMenu row={row} />
       </td>
     </tr>

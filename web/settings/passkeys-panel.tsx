@@ -51,7 +51,7 @@ export function PasskeysPanel() {
         </p>
       )}
       {passkeys !== undefined && passkeys.length > 0 && (
-        <div className="table__scroll" role="region" aria-labelledby="passkeys-title" tabIndex={0}>
+        <div className="table__scroll" role="region" aria-label="Your passkeys" tabIndex={0}>
           <table className="table">
             <thead>
               <tr>

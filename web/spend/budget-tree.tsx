@@ -44,7 +44,7 @@ export function BudgetTree({ nodes }: { readonly nodes: readonly BudgetNode[] })
                   <Link to={spendPath(node)}>{node.name}</Link>
                   {node.budgets.length === 0 && <span className="quiet"> no cap of its own</span>}
                 </th>
-                <td className="tree__actions">
+                <td className="table__tools">
                   <Button look="bare" onPress={() => setAsked({ what: 'set', node, budget: null })}>
                     Set a cap<span className="unseen"> of {node.name}</span>
                   </Button>
@@ -107,7 +107,7 @@ function BudgetLine({ budget, node, onAsk }: LineProps) {
           {nanos === '0' ? <span className="quiet">$0</span> : shownDollars(nanos)}
         </td>
       ))}
-      <td className="tree__actions">
+      <td className="table__tools">
         {state === 'FROZEN' && (
           <Button look="bare" onPress={() => onAsk('acknowledge')}>
             Acknowledge<span className="unseen"> the overrun {of}</span>

@@ -48,7 +48,7 @@ export function PricesScreen() {
       <SpendTabs />
       <div className="spend-screen">
         <Overrides query={overrides} onEnd={override => setAsked({ what: 'end', override })} />
-        <search className="prices__filters">
+        <search className="filters filters--labelled">
           <TextField label="Model" type="search" value={q} onChange={value => setSearch({ q: value })} />
           <TextField label="On the day" type="date" value={at} onChange={value => setSearch({ at: value })} />
         </search>
@@ -113,7 +113,7 @@ function Overrides({ query: { data, error }, onEnd }: OverridesProps) {
                   <RateCell rates={override.price.input} />
                   <RateCell rates={override.price.output} />
                   <td>{override.price.note ?? ''}</td>
-                  <td className="tree__actions">
+                  <td className="table__tools">
                     <Button look="bare" onPress={() => onEnd(override)}>
                       End<span className="unseen"> the price of {override.model}</span>
                     </Button>
@@ -193,7 +193,7 @@ function PriceTable({ prices, onSet }: PriceTableProps) {
                   <Time time={price.endTime} />
                 )}
               </td>
-              <td className="tree__actions">
+              <td className="table__tools">
                 <Button look="bare" onPress={() => onSet(price)}>
                   Set<span className="unseen"> the price of {price.model}</span>
                 </Button>

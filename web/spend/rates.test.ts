@@ -5,8 +5,9 @@ describe('a price', () => {
   it.each([
     [undefined, '', []],
     [{ text: 0.75 }, '$0.75', []],
-    [{ text: 0.3, image: 0.3, audio: 1 }, '$0.3', ['audio $1']],
-    [{ audio: 20 }, '$20', []],
+    [{ text: 0.3, image: 0.3, audio: 1 }, '$0.30', ['audio $1.00']],
+    [{ audio: 20 }, '$20.00', []],
+    [{ text: 0.025 }, '$0.025', []],
   ])('%j is shown as %j and %j', (rates, plain, others) => {
     expect([plainRate(rates), otherRates(rates)]).toEqual([plain, others])
   })

@@ -7,16 +7,21 @@ type Rates = PriceFields['input']
 /** `$0.75`: of text, or of the first modality that has a price; empty without any. */
 export function plainRate(rates: Rates): string {
   const usd = rates?.text ?? namedRates(rates)[0]?.[1]
-  return usd === undefined ? '' : `$${usd}`
+  return usd === undefined ? '' : shownRate(usd)
 }
 
-/** What differs from it: `audio $1`. */
+/** What differs from it: `audio $1.00`. */
 export function otherRates(rates: Rates): readonly string[] {
   const plain = plainRate(rates)
   return namedRates(rates)
-    .map(([modality, usd]) => [modality, `$${usd}`] as const)
+    .map(([modality, usd]) => [modality, shownRate(usd)] as const)
     .filter(([, usd]) => usd !== plain)
     .map(entry => entry.join(' '))
+}
+
+/** Every decimal there is, two at least: a column of prices is compared by its digits. */
+function shownRate(usd: number): string {
+  return `$${(usd.toString().split('.')[1] ?? '').length < 2 ? usd.toFixed(2) : usd}`
 }
 
 function namedRates(rates: Rates): readonly (readonly [string, number])[] {

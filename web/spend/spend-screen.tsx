@@ -44,22 +44,22 @@ export function SpendScreen() {
     >
       <SpendTabs />
       {error !== null && <ErrorNotice title="The budgets could not be read" error={error} />}
+      <search className="filters">
+        <select
+          className="input"
+          aria-label="Project"
+          value={asked.project}
+          onChange={event => setAsked({ project: event.target.value, key: '' })}
+        >
+          <option value="">All projects</option>
+          {active.map(({ projectId, displayName }) => (
+            <option key={projectId} value={projectId}>
+              {displayName ?? projectId}
+            </option>
+          ))}
+        </select>
+      </search>
       <div className="spend-screen">
-        <label className="spend-screen__project">
-          Project
-          <select
-            className="input"
-            value={asked.project}
-            onChange={event => setAsked({ project: event.target.value, key: '' })}
-          >
-            <option value="">All projects</option>
-            {active.map(({ projectId, displayName }) => (
-              <option key={projectId} value={projectId}>
-                {displayName ?? projectId}
-              </option>
-            ))}
-          </select>
-        </label>
         {place.key !== null && (
           <p>
             Key{' '}
