@@ -84,7 +84,9 @@ describe.skipIf(!existsSync(CHROMIUM))('projects in the console', () => {
       await page.getByLabel('Alias', { exact: true }).last().fill('house-model')
       await page.getByLabel('Model', { exact: true }).last().fill('gemini-3.8-flash')
       await page.getByRole('button', { name: 'Save' }).click()
-      await page.getByText('Saved. It holds').last().waitFor()
+      // What was saved before says so, too.
+      const aliases = async () => Object.keys((await read('web-shop')).modelAliases ?? {})
+      await expect.poll(aliases, { timeout: 60_000 }).toEqual(['house-model'])
       expect(await callWith(key.keyString ?? '', 'house-model')).toBe(200)
 
       await page.getByRole('link', { name: 'Projects' }).click()
