@@ -25,6 +25,7 @@ import { factsOf } from '../http/facts.ts'
 import { assertSingleHeaders } from '../http/headers.ts'
 import { renderError, toApiError } from '../http/render.ts'
 import { DATA_POLICY } from '../http/reply.ts'
+import type { Patiently } from '../storage/patience.ts'
 import type { Storage } from '../storage/storage.ts'
 import { apikeysHandlers } from './apikeys.ts'
 import { auditHandlers } from './audit-trail.ts'
@@ -77,10 +78,14 @@ export interface Control {
   close(): Promise<void>
 }
 
+/** From its arrival; a request is to be refused within two seconds where the database hangs. */
+const SILENCE_WAIT_MS = 1_800
+
 /** Who makes a request, and with what browser: known from the moment its credential was verified. */
 interface Visitor {
   readonly caller: Caller
   readonly browser: Browser
+  readonly patiently: Patiently
 }
 
 /** What all routes share. */
@@ -134,8 +139,9 @@ export async function createControl(deps: ControlDeps): Promise<Control> {
     const isOpen = reception.open.has(`${request.method} ${request.routeOptions.url ?? ''}`)
     const { tokens, serviceAccounts, sessions, iam } = storage
     const source = { tokens, serviceAccounts, sessions, iam, ...deps, origins, now }
-    const caller = await authenticate({ headers, url, browser, isOpen }, source)
-    reception.visitors.set(request.raw, { caller, browser })
+    const patiently = storage.patience(SILENCE_WAIT_MS)
+    const caller = await patiently(() => authenticate({ headers, url, browser, isOpen }, source))
+    reception.visitors.set(request.raw, { caller, browser, patiently })
     if (request.is404) throw unknownMethod(request)
   })
   const context = { storage, quota, tiers, metrics, now }
@@ -190,13 +196,13 @@ function register<Table extends Readonly<Record<string, Endpoint>>>(
         method: endpoint.method,
         url,
         onRequest: async (request, reply) => {
-          const { caller, browser } = visitorOf(reception, request)
+          const { caller, browser, patiently } = visitorOf(reception, request)
           const { headers } = request.raw
           const { allowsPlainSignIn } = reception
           const params = request.params as Readonly<Record<string, string>>
           const circumstances = { headers, browser, allowsPlainSignIn, nowMs: reception.now() }
           const asked = { caller, endpoint, params, request: circumstances }
-          await authorize(asked, reception.projects).catch((error: unknown) => {
+          await patiently(() => authorize(asked, reception.projects)).catch((error: unknown) => {
             noteRefusal(reception, error, { endpoint, request, isAtDoor: true })
             throw error
           })
@@ -204,10 +210,13 @@ function register<Table extends Readonly<Record<string, Endpoint>>>(
         },
         handler: async (request, reply) => {
           const visitor = visitorOf(reception, request)
-          const result = await handler(callOf(endpoint, visitor, request)).catch((error: unknown) => {
-            noteRefusal(reception, error, { endpoint, request, isAtDoor: false })
-            throw error
-          })
+          const call = callOf(endpoint, visitor, request)
+          const result = await visitor
+            .patiently(() => handler(call))
+            .catch((error: unknown) => {
+              noteRefusal(reception, error, { endpoint, request, isAtDoor: false })
+              throw error
+            })
           if (visitor.browser.setCookies.length > 0) reply.header('set-cookie', visitor.browser.setCookies)
           const isText = typeof result === 'string'
           reply.type(isText ? 'text/plain; version=0.0.4; charset=utf-8' : 'application/json; charset=UTF-8')

@@ -6,6 +6,7 @@ import type { Project } from '../domain/project.ts'
 import type { AuditChain } from './audit-chain.ts'
 import type { Engine } from './engine.ts'
 import { Gate } from './gate.ts'
+import { assertWanted } from './patience.ts'
 import type { Db } from './schema.ts'
 import type { Change, OperationDraft } from './storage.ts'
 
@@ -72,7 +73,10 @@ export class Committer {
     trail: Trail,
     work: (trx: Db, nowMs: number) => Promise<Outcome<Result> | null>,
   ): Promise<Result | null> {
-    return await this.#gate.pass(() => this.#commit(trail, work))
+    return await this.#gate.pass(async () => {
+      assertWanted()
+      return await this.#commit(trail, work)
+    })
   }
 
   /** Like `commitIfAny`, but never waits behind other changes: what is stored with usage must not keep it waiting. */

@@ -7,6 +7,7 @@ import { DatabaseSync } from 'node:sqlite'
 import type { Expression, RawBuilder } from 'kysely'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import { DatabaseError } from 'pg'
+import { Patience } from './patience.ts'
 import { ConnectionBroken, WATCH_LIMITS, openPostgresPool } from './postgres-pool.ts'
 import type { Database, Db } from './schema.ts'
 import { NulInText, nodeSqliteDialect } from './sqlite-dialect.ts'
@@ -28,6 +29,8 @@ export interface Engine {
   readonly db: Kysely<Database>
   /** The same database for questions whose answer is worth nothing after a second: whether something changed. */
   readonly watch: Kysely<Database>
+  /** How long is waited for it; null where it cannot fall silent. */
+  readonly patience: Patience | null
   /** Connections from before this moment have to prove themselves: one that stays silent is not waited for. */
   renewConnections(): void
   close(): Promise<void>
@@ -93,6 +96,7 @@ function openSqlite(path: string): Engine {
   return {
     db,
     watch: db,
+    patience: null,
     renewConnections: () => {},
     close: () => db.destroy(),
     hasPeers: false,
@@ -173,13 +177,16 @@ const SCHEMA_LOCK = 7_065_585_820
 const TIER_LOCK = 7_065_585_821
 
 function openPostgres(url: string): Engine {
-  const pool = openPostgresPool(url)
+  const patience = new Patience()
+  const heard = (): void => patience.heard()
+  const pool = openPostgresPool(url, undefined, heard)
   const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
-  const watchPool = openPostgresPool(url, WATCH_LIMITS)
+  const watchPool = openPostgresPool(url, WATCH_LIMITS, heard)
   const watch = new Kysely<Database>({ dialect: new PostgresDialect({ pool: watchPool }) })
   return {
     db,
     watch,
+    patience,
     renewConnections: () => pool.renew(),
     async close() {
       await Promise.all([db.destroy(), watch.destroy()])

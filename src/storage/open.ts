@@ -9,6 +9,7 @@ import { Journal } from './journal.ts'
 import { LEASE_MS } from './lease.ts'
 import type { RefusalRemote, RefusalStore } from './quota-store.ts'
 import { RefusalTally } from './refusal-tally.ts'
+import { patience } from './patience.ts'
 import { RemoteCaller, decodeError } from './remote.ts'
 import type { TierStore } from './quota-store.ts'
 import type { BudgetStore, Change, KeyStore, LedgerRemote, ProjectStore, Storage } from './storage.ts'
@@ -181,6 +182,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     freshAsOfMs: () => polling?.freshAsOfMs() ?? performance.now(),
     isPushed: () => isPushed || !hasPeers,
     clockSkewMs: () => skewMs,
+    patience,
     close: () => (closing ??= close()),
   }
 }

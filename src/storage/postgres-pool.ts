@@ -2,6 +2,7 @@
 import type { PostgresPool, PostgresPoolClient } from 'kysely'
 import type { ClientBase, PoolClient } from 'pg'
 import { DatabaseError, Pool, TypeOverrides } from 'pg'
+import { Asking } from './patience.ts'
 
 interface PoolLimits {
   readonly connectionsMax: number
@@ -44,8 +45,11 @@ export interface RenewablePool extends PostgresPool {
   renew(): void
 }
 
-/** Opens a pool. Connecting happens on first use; a lost connection is replaced by the next query. */
-export function openPostgresPool(url: string, limits = LIMITS): RenewablePool {
+/**
+ * Opens a pool. Connecting happens on first use; a lost connection is replaced by the next query. `heard` is told of every
+ * answer.
+ */
+export function openPostgresPool(url: string, limits = LIMITS, heard: () => void = () => {}): RenewablePool {
   const types = new TypeOverrides()
   types.setTypeParser(INT8_OID, parseInt8)
   const pool = new Pool({
@@ -83,7 +87,7 @@ export function openPostgresPool(url: string, limits = LIMITS): RenewablePool {
     options: {},
     connect: async () => {
       try {
-        return discardWhenBroken(await trusted(), busy)
+        return discardWhenBroken(await trusted(), busy, heard)
       } catch (error) {
         throw error instanceof DatabaseError ? error : new ConnectionBroken(error)
       }
@@ -115,14 +119,25 @@ function parseInt8(text: string): number {
 }
 
 /** A connection on which something other than an error of the server happened is not used again. */
-function discardWhenBroken(client: PoolClient, busy: Map<PoolClient, symbol>): PostgresPoolClient {
+function discardWhenBroken(
+  client: PoolClient,
+  busy: Map<PoolClient, symbol>,
+  heard: () => void,
+): PostgresPoolClient {
   let broken = false
+  const asking = new Asking()
   const query = async (sql: string, parameters: readonly unknown[]): Promise<unknown> => {
+    asking.about(sql)
     busy.set(client, Symbol('question'))
     try {
-      return await client.query(sql, parameters as unknown[])
+      const result = await client.query(sql, parameters as unknown[])
+      heard()
+      return result
     } catch (error) {
-      if (error instanceof DatabaseError) throw error
+      if (error instanceof DatabaseError) {
+        heard()
+        throw error
+      }
       broken = true
       throw new ConnectionBroken(error)
     } finally {

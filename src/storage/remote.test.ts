@@ -32,7 +32,7 @@ const load = async () => {
     throwOutside: () => new Promise(() => { setImmediate(() => { throw new Error('outside') }) }),
     never: () => new Promise(() => {}),
   }
-  answerCalls(parentPort, { echo }, error =>
+  answerCalls(parentPort, { objects: { echo }, patience: null }, error =>
     error instanceof ApiError ? error : new ApiError('INTERNAL', 'public', { cause: error }))
 }
 load()

@@ -5,6 +5,7 @@
 import type { MessagePort, Worker } from 'node:worker_threads'
 import type { Detail, Reason } from '../domain/error.ts'
 import { ApiError } from '../domain/error.ts'
+import { type Patience, deadlineMs } from './patience.ts'
 
 /** An ApiError as it crosses: a clone would lose its class. */
 export interface ErrorMessage {
@@ -21,6 +22,8 @@ interface CallMessage {
   readonly object: string
   readonly method: string
   readonly args: readonly unknown[]
+  /** See patience.ts; undefined: waited for as long as it takes. */
+  readonly untilMs: number | undefined
 }
 
 type AnswerMessage =
@@ -75,7 +78,7 @@ export class RemoteCaller<Objects, Event> {
     const id = this.#lastId
     const answer = Promise.withResolvers<unknown>()
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
-    this.#worker.postMessage({ id, object, method, args } satisfies CallMessage)
+    this.#worker.postMessage({ id, object, method, args, untilMs: deadlineMs() } satisfies CallMessage)
     this.#pending.push({ id, resolve: answer.resolve, reject: answer.reject })
     return await answer.promise
   }
@@ -102,14 +105,22 @@ function gone(why: string): ApiError {
   )
 }
 
-/** The far side: answers calls to `objects`; `translate` makes an ApiError of whatever a method throws. */
+/**
+ * The far side: answers calls to `objects`; `translate` makes an ApiError of whatever a method throws. Where the database can
+ * fall silent, `patience` ends the wait of those who said how long they have.
+ */
 export function answerCalls(
   port: MessagePort,
-  objects: Readonly<Record<string, object>>,
+  {
+    objects,
+    patience,
+  }: { readonly objects: Readonly<Record<string, object>>; readonly patience: Patience | null },
   translate: (error: unknown) => ApiError,
 ): void {
   port.on('message', (call: CallMessage) => {
-    void run(objects, call).then(
+    const { untilMs } = call
+    const work = (): Promise<unknown> => run(objects, call)
+    void (untilMs === undefined || patience === null ? work() : patience.wait(untilMs, work)).then(
       value => port.postMessage({ id: call.id, value } satisfies AnswerMessage),
       (error: unknown) =>
         port.postMessage({ id: call.id, error: encodeError(translate(error)) } satisfies AnswerMessage),

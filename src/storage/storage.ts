@@ -16,6 +16,7 @@ import type { AuditStore } from './audit-store.ts'
 import type { CapHitStore } from './cap-hit-store.ts'
 import type { QuotaStore, RefusalStore, TierStore } from './quota-store.ts'
 import type { LinkStore, PasskeyStore, SessionStore, SignInStore, UserStore } from './people.ts'
+import type { Patiently } from './patience.ts'
 import type { UsageStore } from './usage-store.ts'
 
 export interface Storage {
@@ -56,6 +57,8 @@ export interface Storage {
   isPushed(): boolean
   /** How far this machine's clock was ahead of the database's when it was last compared, ms. */
   clockSkewMs(): number
+  /** What gives work so long to be done by a database that does not answer (patience.ts). */
+  patience(waitMs: number): Patiently
   close(): Promise<void>
 }
 

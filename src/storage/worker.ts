@@ -225,7 +225,7 @@ async function serve(options: StorageThreadOptions): Promise<void> {
       },
     }),
   }
-  if (port !== null) answerCalls(port, { ...objects }, translate)
+  if (port !== null) answerCalls(port, { objects: { ...objects }, patience: engine.patience }, translate)
   emit({ kind: 'open', hasPeers: engine.hasPeers })
 }
 
