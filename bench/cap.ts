@@ -1,5 +1,7 @@
 /**
- * Clients race against a cap of one dollar, each until its own 402, with an upstream that bills the most it may.
+ * Clients race against a cap of one dollar, each until its own 402, with an upstream that bills the most it may. Budgets are
+ * nested, organization by month, project in total, keys by day; meanwhile every second key is succeeded by another one of its
+ * lineage, which its clients go over to.
  * `node bench/cap.ts [runs] [sqlite|postgres] [seed] [--nodes N]`; exits with 1 when a cap was passed by either side's
  * books, when less than 95 % of it could be spent, or when something was refused that fitted. Several nodes share one
  * PostgreSQL, and the clients are spread over them.
@@ -16,9 +18,18 @@ import type { ResponseOf } from '../src/contract/endpoint.ts'
 import { POLLUX_V1 } from '../src/contract/pollux.v1.ts'
 import { type BillingUpstream, startBillingUpstream } from '../test/billing-upstream.ts'
 import { type Pollux, startPollux } from '../test/pollux.ts'
-import { MIXED, STREAMS, type SpendKey, UNARY, race } from '../test/spend-clients.ts'
+import {
+  MIXED,
+  type RaceOptions,
+  STREAMS,
+  type SpendKey,
+  type Told,
+  UNARY,
+  race,
+} from '../test/spend-clients.ts'
 import { type TracedBudget, type Verdict, judge } from '../test/spend-trace.ts'
 import type { Form } from '../test/traffic.ts'
+import { openSuccessors } from './successors.ts'
 import { type EngineName, type Place, type Places, engineNamed, nodesNamed, openPlaces } from './place.ts'
 
 const CREDENTIAL = 'upstream-credential-of-the-cap'
@@ -89,9 +100,10 @@ async function raceOn(nodes: readonly [Pollux, ...Pollux[]], scene: Scene): Prom
   if (others.length > 0) await delay(SEEN_BY_ALL_MS)
   const startedMs = performance.now()
   const origins = [pollux.origin, ...others.map(({ origin }) => origin)] as const
-  const told = await race({ ...options, origins, keys, timeoutMs: RACE_MS })
+  const lineages: Lineages = new Map(keys.map(key => [key, [key]]))
+  const told = await raceWithSuccessors(place, lineages, { ...options, origins, keys, timeoutMs: RACE_MS })
   const durationMs = performance.now() - startedMs
-  const budgets = await settled(pollux, keys)
+  const budgets = await settled(pollux, lineages)
   const records = await place.readRecords()
   const verification = await pollux.client.call(LEDGER_V1.verifyLedger, { body: {} })
   const verdict = judge({ told, bills: upstream.bills, records, budgets })
@@ -102,6 +114,7 @@ async function raceOn(nodes: readonly [Pollux, ...Pollux[]], scene: Scene): Prom
     violations.push(`${options.clients - stopped} of ${options.clients} clients never got their 402`)
   }
   if (Number(posted) < Number(CAP_NANOS) * USABLE_SHARE) violations.push(`only ${posted} could be spent`)
+  violations.push(...unused(lineages, told))
   for (const drift of verification.drifts) violations.push(`drift: ${JSON.stringify(drift)}`)
   for (const node of nodes) {
     if (violations.length > 0 && node.output().includes('"level"')) violations.push(node.output())
@@ -115,6 +128,35 @@ async function raceOn(nodes: readonly [Pollux, ...Pollux[]], scene: Scene): Prom
     billedNanos: upstream.totalNanos(),
     durationMs,
   }
+}
+
+/** Each key of the beginning, and who succeeded it: one budget binds them all. */
+type Lineages = ReadonlyMap<SpendKey, SpendKey[]>
+
+async function raceWithSuccessors(
+  place: Place,
+  lineages: Lineages,
+  options: Omit<RaceOptions, 'succeed'>,
+): Promise<readonly Told[]> {
+  const successors = await openSuccessors(place)
+  const succeed = async (key: SpendKey): Promise<SpendKey> => {
+    const successor = await successors.make(key)
+    lineages.get(key)?.push(successor)
+    return successor
+  }
+  try {
+    return await race({ ...options, succeed })
+  } finally {
+    await successors.close()
+  }
+}
+
+/** A race in which no successor was let in has proved nothing about them. */
+function unused(lineages: Lineages, told: readonly Told[]): string[] {
+  const used = new Set(told.filter(({ status }) => status === 200).map(({ keyUid }) => keyUid))
+  const successors = [...lineages.values()].flatMap(([, ...rest]) => rest)
+  if (successors.some(({ uid }) => used.has(uid))) return []
+  return [`none of ${successors.length} successors was let in`]
 }
 
 /** Keys, and budgets above each other: the project's binds, some keys have their own, the organization's is wider. */
@@ -142,7 +184,7 @@ async function prepare({ client }: Pollux): Promise<[SpendKey, ...SpendKey[]]> {
   for (const { uid } of keys.slice(0, CAPPED_KEYS)) {
     await client.call(KEY_BUDGETS_V1.createBudget, {
       params: { project: PROJECT, key: uid },
-      query: { budgetId: 'month' },
+      query: { budgetId: 'day' },
       body: { cap: String(KEY_CAP_NANOS) },
     })
   }
@@ -152,19 +194,21 @@ async function prepare({ client }: Pollux): Promise<[SpendKey, ...SpendKey[]]> {
 type BudgetView = ResponseOf<typeof LEDGER_V1.searchBudgets>['budgets'][number]
 
 /** The budgets once nothing of them is allotted any more, or as they are when that takes too long. */
-async function settled(pollux: Pollux, keys: readonly SpendKey[]): Promise<readonly TracedBudget[]> {
+async function settled(pollux: Pollux, lineages: Lineages): Promise<readonly TracedBudget[]> {
   const deadlineMs = performance.now() + RETURN_MS
   for (;;) {
     const { budgets } = await pollux.client.call(LEDGER_V1.searchBudgets, {})
     const isSettled = budgets.every(({ allotted }) => allotted === '0')
-    if (isSettled || performance.now() > deadlineMs) return budgets.map(view => traced(view, keys))
+    if (isSettled || performance.now() > deadlineMs) return budgets.map(view => traced(view, lineages))
     await delay(50)
   }
 }
 
-function traced(view: BudgetView, keys: readonly SpendKey[]): TracedBudget {
+function traced(view: BudgetView, lineages: Lineages): TracedBudget {
   const { name, cap, posted, allotted, overrun, scope } = view
-  const bound = scope === 'key' ? keys.filter(({ keyId }) => name.includes(`/keys/${keyId}/`)) : keys
+  const isNamed = ({ keyId }: SpendKey): boolean => name.includes(`/keys/${keyId}/`)
+  // A lineage goes by the name of its newest key.
+  const bound = [...lineages.values()].filter(keys => scope !== 'key' || keys.some(isNamed)).flat()
   if (bound.length === 0) throw new Error(`no key of this race is named in ${name}`)
   return {
     name,

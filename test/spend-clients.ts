@@ -195,11 +195,20 @@ export interface RaceOptions {
   readonly seed: number
   /** Clients that are not done by then stop. */
   readonly timeoutMs: number
+  /** Makes the successor of a key: while the race runs every second key gets one, and its clients go over to it. */
+  readonly succeed: (key: SpendKey) => Promise<SpendKey>
 }
 
 /** Every client calls, one call at a time, until its own 402. Gives every call, in the order of the replies. */
 export async function race(options: RaceOptions): Promise<readonly Told[]> {
-  const { origins } = options
+  const { origins, keys } = options
+  const successors = new Map<SpendKey, SpendKey>()
+  const rotate = async (): Promise<void> => {
+    for (const key of keys.filter((_, place) => place % 2 === 0)) {
+      successors.set(key, await options.succeed(key))
+    }
+  }
+  const rotation: Promise<void>[] = []
   const connections = Math.ceil(options.clients / origins.length)
   const pools = origins.map(origin => new Pool(origin, { connections }))
   const told: Told[] = []
@@ -209,17 +218,21 @@ export async function race(options: RaceOptions): Promise<readonly Told[]> {
       Array.from({ length: options.clients }, async (_, place) => {
         const random = seededRandom(options.seed * 7_919 + place)
         // Every key on every node.
-        const key = options.keys[Math.floor(place / origins.length) % options.keys.length] ?? options.keys[0]
+        const key = keys[Math.floor(place / origins.length) % keys.length] ?? keys[0]
         const pool = pools[place % pools.length]
         if (pool === undefined) throw new Error('no node')
         for (let turn = 1; performance.now() < deadlineMs; turn++) {
-          const reply = await makeCall(pool, drawCall(`call-${place}-${turn}`, random, options.forms), key)
+          const call = drawCall(`call-${place}-${turn}`, random, options.forms)
+          const reply = await makeCall(pool, call, successors.get(key) ?? key)
           told.push(reply)
+          // By then about half of the clients have been answered once.
+          if (rotation.length === 0 && told.length * 2 >= options.clients) rotation.push(rotate())
           if (reply.status === 402) return
           if (reply.status !== 200) await delay(10 + random() * 40)
         }
       }),
     )
+    await Promise.all(rotation)
   } finally {
     await Promise.all(pools.map(pool => pool.destroy()))
   }

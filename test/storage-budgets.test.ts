@@ -8,7 +8,6 @@ import type { BudgetDraft, Change, Storage } from '../src/storage/storage.ts'
 import type { Place } from './storage-fixture.ts'
 import {
   auditEntry,
-  behind,
   budgetDraft,
   createProject,
   describeOnBothEngines,
@@ -177,11 +176,9 @@ describeOnBothEngines('budgets', engine => {
   })
 
   test('a change needs the current etag, is audited, and tells whom it binds', async () => {
-    const [{ key: own }, { key: successor }] = [await newKey(project.number), await newKey(project.number)]
-    // As a rotation will leave it.
-    await behind(place, db =>
-      db.updateTable('key').set({ lineage: own.lineage }).where('uid', '=', successor.uid).execute(),
-    )
+    const { key: own } = await newKey(project.number)
+    const draft = keyDraft(project.number, { lineage: own.lineage })
+    const successor = await storage.keys.create(draft, auditEntry(), null)
     const changes: Change[] = []
     storage.onChange(change => changes.push(change))
     const made = await ofKey(own, { period: 'day' })

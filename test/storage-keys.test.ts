@@ -6,6 +6,7 @@ import { openEngine } from '../src/storage/engine.ts'
 import type { Place } from './storage-fixture.ts'
 import {
   auditEntry,
+  budgetDraft,
   createProject,
   describeOnBothEngines,
   keyDraft,
@@ -76,6 +77,24 @@ describeOnBothEngines('keys', engine => {
       quota: NO_QUOTA,
     })
     expect((await storage.operations.find(operation.name))?.resource).toEqual(made)
+  })
+
+  test('a successor has the lineage of a key of its project, and that key’s budgets with it', async () => {
+    const first = await keys.create()
+    const part = { scope: 'key', projectNumber: project.number, lineage: first.lineage } as const
+    const { uid } = await storage.budgets.create(budgetDraft(part), auditEntry())
+    const draft = keyDraft(project.number, { lineage: first.lineage })
+    const successor = await storage.keys.create(draft, auditEntry(), null)
+    expect([successor.lineage, successor.uid]).toEqual([first.uid, draft.uid])
+    const grant = await storage.keys.findByDigest(draft.digest)
+    expect(grant?.budgets.map(budget => budget.uid)).toEqual([uid])
+    // The lineage lives as long as one of its keys.
+    const deleted = await keys.delete(first)
+    await storage.keys.purge((deleted.deleteTimeMs ?? 0) + 1, auditEntry())
+    await keys.create({ lineage: successor.lineage })
+    const other = keysOf(storage, (await createProject(storage)).number)
+    expect(await reasonOf(other.create({ lineage: first.lineage }))).toBe('RESOURCE_NOT_FOUND')
+    expect(await reasonOf(keys.create({ lineage: 'none' }))).toBe('RESOURCE_NOT_FOUND')
   })
 
   test('a key without an id of its own is found under its uid, and only in its project', async () => {

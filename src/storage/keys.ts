@@ -9,7 +9,7 @@ import type { Committer, Outcome } from './commit.ts'
 import { decodeCursor, pageOf } from './cursor.ts'
 import type { Engine } from './engine.ts'
 import type { KeyRow } from './key-row.ts'
-import { keyOf, patchedColumns, selectKeys, toJson } from './key-row.ts'
+import { keyOf, patchedColumns, requireLineage, selectKeys, toJson } from './key-row.ts'
 import { newEtag, requireEtag } from './etag.ts'
 import { projectOf, requireProject } from './projects.ts'
 import { purgeDeleted } from './purge.ts'
@@ -56,6 +56,10 @@ export class Keys implements KeyStore {
   async create(draft: KeyDraft, audit: AuditEntry, operation: OperationDraft | null): Promise<Key> {
     return await this.#committer.commit({ audit, operation }, async (trx, nowMs) => {
       await takePlace(trx, draft.projectNumber)
+      if (draft.lineage !== undefined) {
+        await lockLineage(trx, draft.lineage, this.#engine)
+        await requireLineage(trx, draft.projectNumber, draft.lineage)
+      }
       await insertKey(trx, draft, nowMs)
       await keepKeyString(this.#vault, trx, draft)
       return await outcomeOf(trx, draft.uid)
@@ -260,13 +264,24 @@ async function takePlace(trx: Db, projectNumber: string): Promise<void> {
   )
 }
 
+/** Until the transaction ends, no purge takes the last key of a lineage, and its limits with it. */
+async function lockLineage(trx: Db, lineage: string, engine: Engine): Promise<void> {
+  await trx
+    .selectFrom('key')
+    .select('uid')
+    .where('lineage', '=', lineage)
+    .orderBy('uid')
+    .modifyEnd(engine.forUpdateOf('key'))
+    .execute()
+}
+
 async function insertKey(trx: Db, draft: KeyDraft, nowMs: number): Promise<void> {
   const keyId = draft.keyId ?? draft.uid
   const { numInsertedOrUpdatedRows } = await trx
     .insertInto('key')
     .values({
       uid: draft.uid,
-      lineage: draft.uid,
+      lineage: draft.lineage ?? draft.uid,
       project_number: draft.projectNumber,
       key_id: keyId,
       digest: draft.digest,

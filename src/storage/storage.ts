@@ -194,6 +194,8 @@ export type KeyDraft = Pick<
   /** null: the uid, as Google does. */
   readonly keyId: string | null
   readonly uid: string
+  /** Of the key of the project that it succeeds, whose budgets and quotas then bind both; absent: it succeeds none. */
+  readonly lineage?: string
   readonly digest: string
   /** Sealed and kept where the project wants that; absent: not to be recovered anywhere. */
   readonly keyString?: string
