@@ -3,9 +3,11 @@ import { type Console, callOriginOf, openConsole } from './console.ts'
 import { isConsolePath } from './contract/screens.ts'
 import { createControl } from './control/server.ts'
 import { startJobs } from './control/jobs.ts'
+import { newLink } from './control/links.ts'
 import type { SignInSettings } from './control/sign-in.ts'
 import { type Config, masterKeysOf, proxyRanges } from './config.ts'
 import { engineOf, prepareDataDir } from './data-dir.ts'
+import type { Demo } from './demo-start.ts'
 import { digestOf } from './domain/digest.ts'
 import type { Tier } from './domain/quota.ts'
 import type { Gateway } from './gateway/call.ts'
@@ -65,6 +67,8 @@ export interface AppOptions {
   readonly version: string
   /** What `/metrics` shows, made of this process's own; without it that is all. */
   readonly metrics?: (own: () => Promise<string>) => Promise<string>
+  /** What fills the storage first, where this is a demo. */
+  readonly demo?: Pick<Demo, 'fill'>
 }
 
 /** Starts everything, innermost first. Rejects with ApiError; what was started by then is closed again. */
@@ -92,6 +96,14 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
         'other nodes took this one for lost: it stood still, or could not reach the database',
       ),
     )
+    const callOrigin = callOriginOf(config)
+    const signIn = signInSettings(config)
+    const { linkOrigin } = signIn
+    await options.demo?.fill({
+      storage,
+      prices,
+      newInvitation: userUid => newLink('invite', userUid, { origin: linkOrigin, nowMs: Date.now() }),
+    })
     const upstream = await openUpstream(config, onClose)
     const quota = await openQuota({
       url: config.redisUrl?.reveal() ?? null,
@@ -116,8 +128,6 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     onClose(() => gateway.ledger.close())
     onClose(() => intake.close())
     onClose(watchKeys(storage, gateway))
-    const callOrigin = callOriginOf(config)
-    const signIn = signInSettings(config)
     const control = await createControl({
       storage,
       quota,
@@ -131,6 +141,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       server: {
         version: options.version,
         upstream: config.upstream.kind === 'sandbox' ? 'SANDBOX' : 'GEMINI',
+        demo: options.demo !== undefined,
         callOrigin,
         degradedModes: () => telemetry.degradedModes(),
       },
@@ -159,7 +170,6 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       await drained(gateway, SHUTDOWN_DRAIN_MS)
     })
     // After the listeners: a start that fails on a port that is taken must not use up the one showing of the key.
-    const { linkOrigin } = signIn
     const firstStart = await greet({ storage, upstream, config, files, linkOrigin })
     const [main, admin] = listeners
     return { origin: main.origin, adminOrigin: (admin ?? main).origin, firstStart, telemetry, close }

@@ -11,6 +11,8 @@ export async function banner(start: {
   readonly config: Config
   readonly version: string
   readonly isTerminal: boolean
+  /** Said first, where this is a demo. */
+  readonly demoLines?: readonly string[]
 }): Promise<string> {
   const { app, config } = start
   const lines = [
@@ -23,6 +25,7 @@ export async function banner(start: {
     `  console   ${app.adminOrigin}/`,
     `  API       ${app.adminOrigin}/pollux/v1/openapi.json (bearer token in ${dataFiles(config.dataDir).localTokenPath})`,
     '',
+    ...(start.demoLines ?? []),
   ]
   const { firstKeyString, setUpLink, isWaiting } = app.firstStart
   if (firstKeyString === null) {

@@ -47,15 +47,19 @@ function extraCommands(program: Command): void {
     .command('start')
     .description('start the gateway and its management API')
     .option('--nodes <count>', 'run so many processes behind one port (PostgreSQL only)', parseCount)
+    .option('--demo', 'show a made-up month, in a folder of its own and with the sandbox only')
     .addOption(new Option('--node <number>', 'be this one of several').argParser(parseCount).hideHelp())
     .addHelpText(
       'after',
-      '\nExamples:\n  $ pollux start\n  $ POLLUX_DATABASE_URL=postgres://… pollux start --nodes 4',
+      '\nExamples:\n  $ pollux start\n  $ pollux start --demo\n  $ POLLUX_DATABASE_URL=postgres://… pollux start --nodes 4',
     )
-    .action(({ nodes, node }: { nodes?: number; node?: number }) =>
-      failClearly(() =>
-        node !== undefined ? startNode(node) : nodes !== undefined ? startAll(nodes) : start(),
-      ),
+    .action(({ nodes, node, demo = false }: { nodes?: number; node?: number; demo?: boolean }) =>
+      failClearly(() => {
+        if (node !== undefined) return startNode(node)
+        if (nodes === undefined) return demo ? startDemo() : start()
+        if (demo) throw new ConfigError(['--demo is one process: leave --nodes out'])
+        return startAll(nodes)
+      }),
     )
   program
     .command('check-config')
@@ -140,6 +144,26 @@ async function start(): Promise<void> {
   const { banner } = await import('./banner.ts')
   const app = await startApp(config, { version })
   process.stdout.write(await banner({ app, config, version, isTerminal: process.stdout.isTTY }))
+  await runUntilStopped(app)
+}
+
+async function startDemo(): Promise<void> {
+  const { openDemo } = await import('./demo-start.ts')
+  const demo = await openDemo(readServerConfig(), environment['POLLUX_DATA_DIR'])
+  try {
+    const { startApp } = await import('./app.ts')
+    const { banner } = await import('./banner.ts')
+    const app = await startApp(demo.config, { version, demo })
+    const { config } = demo
+    const isTerminal = process.stdout.isTTY
+    process.stdout.write(await banner({ app, config, version, isTerminal, demoLines: demo.lines() }))
+    await runUntilStopped(app)
+  } finally {
+    await demo.close()
+  }
+}
+
+async function runUntilStopped(app: App): Promise<void> {
   await stopRequested()
   process.stderr.write(STOPPING)
   process.once('SIGINT', () => process.exit(130)).once('SIGTERM', () => process.exit(143))

@@ -64,7 +64,7 @@ export async function startManagement(
     prices,
     adminTokenDigest: digestOf(ADMIN_TOKEN),
     metrics,
-    server: { version: '0.0.0', upstream: 'SANDBOX', callOrigin: null, degradedModes: () => [] },
+    server: { version: '0.0.0', upstream: 'SANDBOX', demo: false, callOrigin: null, degradedModes: () => [] },
     log: { info: () => {}, error: (fields, message) => void logged.push({ ...fields, message }) },
     now: () => Date.now() + aheadMs,
     origins: () => [origin],

@@ -19,6 +19,8 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
   control: ['domain', 'contract', 'http', 'storage'],
   sandbox: ['domain', 'http'],
   cli: ['domain', 'contract'],
+  // Writes what the console and the tests look at, the way real changes are written.
+  demo: ['domain', 'storage'],
   web: ['domain', 'contract'],
 }
 

@@ -8,6 +8,7 @@ const ServerJson = z
   .object({
     version: z.string(),
     upstream: z.enum(['SANDBOX', 'GEMINI']).meta({ description: 'Where calls are forwarded.' }),
+    demo: z.boolean().meta({ description: 'Whether what it holds is made up, to be looked at.' }),
     callOrigin: z
       .string()
       .optional()

@@ -7,6 +7,8 @@ import type { Prices } from './prices.ts'
 export interface ServerFacts {
   readonly version: string
   readonly upstream: 'SANDBOX' | 'GEMINI'
+  /** Whether what it holds is made up to be looked at. */
+  readonly demo: boolean
   /** Origin of the data plane; null: the one that was asked. */
   readonly callOrigin: string | null
   /** What is away now. */

@@ -100,7 +100,11 @@ function Foot({ who }: { readonly who: Who }) {
     <div className="rail__foot">
       {server !== undefined && (
         <p className={`rail__upstream rail__upstream--${server.upstream.toLowerCase()}`}>
-          {server.upstream === 'SANDBOX' ? 'Sandbox upstream' : 'Forwards to Gemini'}
+          {server.demo
+            ? 'Demo on the sandbox'
+            : server.upstream === 'SANDBOX'
+              ? 'Sandbox upstream'
+              : 'Forwards to Gemini'}
           <span className="rail__facts">Pollux {server.version} · UTC · USD</span>
         </p>
       )}
