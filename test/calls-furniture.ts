@@ -29,7 +29,8 @@ export const CALL_SCREENS = [
 ] as const
 
 async function hasCalls(page: Page): Promise<void> {
-  await page.getByText('sandbox-503').first().waitFor()
+  // The filter of models names it, too.
+  await page.getByRole('region', { name: 'Calls' }).getByText('sandbox-503').waitFor()
 }
 
 /** Calls of a key that does a bit of everything. */

@@ -132,10 +132,11 @@ export interface Place extends Omit<Screen, 'path'> {
 /** Fills one Pollux, leaves the other as it is, and answers every screen of both. */
 export async function furnish(pollux: Pollux, fresh: Pollux): Promise<readonly Place[]> {
   await addKeys(pollux)
+  // Before the organization has a cap: under one, models without a price are refused and leave no record.
+  await addCalls(pollux)
   await addUsage(pollux)
   await addSpend(pollux)
   await addLimits(pollux)
-  await addCalls(pollux)
   const { port } = new URL(pollux.origin)
   await setUpOwner({ client: pollux.client, port: Number(port) })
   await addPeople(pollux)

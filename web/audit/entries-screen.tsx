@@ -119,7 +119,7 @@ function Filters({ filter, entries, onChange }: FiltersProps) {
         options={seen(entry => payloadOf(entry).methodName)}
       />
       <TextField
-        label="Resource, with what is below"
+        label="Resource and below"
         value={draft.resource}
         onChange={resource => set({ resource })}
         placeholder="users/…"
