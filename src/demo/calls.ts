@@ -55,16 +55,26 @@ export interface Month {
 /** Every call of the callers up to now, in the order of time. None belongs to a budget. */
 export function callsOf(callers: readonly Caller[], month: Month): UsageRecord[] {
   return callers
-    .flatMap(caller => startsOf(caller.traffic, month).map(startMs => record(caller, startMs, month)))
+    .flatMap(caller =>
+      startsOf(caller.traffic, { ...month, random: month.random.branch() }).map(({ startMs, random }) =>
+        record(caller, startMs, { ...month, random }),
+      ),
+    )
     .toSorted((one, other) => one.startTimeMs - other.startTimeMs)
 }
 
-function startsOf(traffic: Traffic, { random, nowMs }: Month): number[] {
+interface Start {
+  readonly startMs: number
+  /** Of this call alone: it is the same call whatever else is within the month. */
+  readonly random: Random
+}
+
+function startsOf(traffic: Traffic, { random, nowMs }: Month): Start[] {
   const { sinceDaysAgo = DAYS, untilDaysAgo = 0, spikes = {}, rhythm } = traffic
   const [firstMs, lastMs] = [nowMs - sinceDaysAgo * DAY_MS, nowMs - untilDaysAgo * DAY_MS]
   const hours = HOURS[rhythm]
   const perHour = traffic.callsPerDay / hours.reduce((sum, weight) => sum + weight, 0)
-  const starts: number[] = []
+  const starts: Start[] = []
   for (let dayMs = Math.floor(firstMs / DAY_MS) * DAY_MS; dayMs < lastMs; dayMs += DAY_MS) {
     const daysAgo = Math.floor(nowMs / DAY_MS) - dayMs / DAY_MS
     const grown = 1 - (GROWTH * Math.min(daysAgo, DAYS)) / DAYS
@@ -73,7 +83,8 @@ function startsOf(traffic: Traffic, { random, nowMs }: Month): number[] {
       const count = random.count(perHour * weight * busy)
       for (let call = 0; call < count; call++) {
         const startMs = dayMs + hour * HOUR_MS + Math.floor(random.next() * HOUR_MS)
-        if (startMs >= firstMs && startMs < lastMs) starts.push(startMs)
+        const own = random.branch()
+        if (startMs >= firstMs && startMs < lastMs) starts.push({ startMs, random: own })
       }
     }
   }

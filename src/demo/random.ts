@@ -15,6 +15,11 @@ export class Random {
     return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32
   }
 
+  /** Chance of its own: however much of it is used, what comes from here stays the same. */
+  branch(): Random {
+    return new Random(Math.floor(this.next() * 2 ** 32))
+  }
+
   chance(probability: number): boolean {
     return this.next() < probability
   }
