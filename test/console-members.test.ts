@@ -124,7 +124,7 @@ describe.skipIf(!existsSync(CHROMIUM))('members', () => {
     await page.getByText('Nobody can disable themselves').waitFor()
     expect(await page.getByRole('button', { name: 'Disable' }).isDisabled()).toBe(true)
     await page.getByText('The organization is never left without an owner').waitFor()
-    expect(await page.getByRole('button', { name: /^Take Owner/ }).isDisabled()).toBe(true)
+    expect(await page.getByRole('button', { name: /^Take away Owner/ }).isDisabled()).toBe(true)
     await page.context().close()
   })
 
