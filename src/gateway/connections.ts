@@ -21,6 +21,8 @@ export class Connections {
   readonly #all = new Set<Connection>()
   /** The one that was used last is used next, so that what is too much becomes idle. */
   readonly #free: Connection[] = []
+  /** Sent at the end of this turn of the event loop: one by one they would wake whoever receives them one by one. */
+  readonly #turn: Exchange[] = []
   readonly #waiting: Exchange[] = []
   readonly #timer: NodeJS.Timeout
   #session: Buffer | undefined
@@ -48,21 +50,28 @@ export class Connections {
       throw new Error('the request cannot be written as one HTTP request')
     const length = httpMethod === 'GET' ? '' : `content-length: ${body.length}\r\n`
     const head = `${httpMethod} ${path} HTTP/1.1\r\n${this.#fields}${fields}${length}\r\n`
-    const exchange = new Exchange(head, body, handler)
-    const free = this.#free.pop()
-    if (free !== undefined) free.send(exchange)
-    else if (this.#isClosed) handler.onError(new Error('the connections to the upstream are closed'))
-    else if (this.#all.size < CONNECTIONS_MAX) this.#open(exchange)
-    else this.#waiting.push(exchange)
+    this.#turn.push(new Exchange(head, body, handler))
+    if (this.#turn.length === 1) setImmediate(this.#sendTurn)
   }
 
   /** Ends every exchange; nothing is sent any more. */
   close(): void {
     this.#isClosed = true
     clearInterval(this.#timer)
-    const cause = new Error('the connections to the upstream are closed')
-    for (const connection of this.#all) connection.fail(cause)
-    for (const exchange of this.#waiting.splice(0)) exchange.handler.onError(cause)
+    for (const connection of this.#all) connection.fail(closed())
+    for (const exchange of this.#waiting.splice(0)) exchange.handler.onError(closed())
+  }
+
+  readonly #sendTurn = (): void => {
+    for (const exchange of this.#turn.splice(0)) this.#send(exchange)
+  }
+
+  #send(exchange: Exchange): void {
+    const free = this.#free.pop()
+    if (free !== undefined) free.send(exchange)
+    else if (this.#isClosed) exchange.handler.onError(closed())
+    else if (this.#all.size < CONNECTIONS_MAX) this.#open(exchange)
+    else this.#waiting.push(exchange)
   }
 
   #open(exchange: Exchange): void {
@@ -98,4 +107,8 @@ export class Connections {
     const nowMs = performance.now()
     for (const connection of this.#all) connection.look(nowMs)
   }
+}
+
+function closed(): Error {
+  return new Error('the connections to the upstream are closed')
 }
