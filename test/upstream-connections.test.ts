@@ -254,6 +254,7 @@ it('a call that is over breaks off no other, whoever has its connection now', as
   peer.sockets[0]?.write(REPLY)
   await first
   const second = answered()
+  while (sent.length < 2) await delay(5)
   sent[0]?.abort(new Error('too late'))
   peer.sockets[0]?.write(REPLY)
   expect(await second).toMatchObject({ body: 'ok', error: null })
