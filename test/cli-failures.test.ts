@@ -282,6 +282,8 @@ describe('help', () => {
     for (const path of paths.filter(path => path.length > 0)) {
       const { out } = await run(shell, [...path, '--help'])
       for (const [, example = ''] of out.matchAll(/^ {2}\$ pollux (.*)$/gm)) {
+        // It never ends; test/management-calls.test.ts reads it.
+        if (example.endsWith('--follow')) continue
         await restore()
         if (path.at(-1) === 'undelete')
           await run(shell, [path[0] ?? '', 'delete', ...path.slice(2), ID[path[0] ?? ''] ?? '', '--yes'])
@@ -300,6 +302,7 @@ describe('help', () => {
 
 /** Examples that carry an id which the server makes up, and the one for a Pollux without people. */
 const REFUSED_HERE: ReadonlyMap<string, number> = new Map([
+  ['calls get', EXIT.notFound],
   ['service-accounts delete-key', EXIT.notFound],
   ['tokens delete', EXIT.notFound],
   ['prices unset', EXIT.notFound],

@@ -49,8 +49,9 @@ describe('a policy', () => {
     expect(await read()).toBe(200)
     expect((await set(owner, PROJECT, { bindings: before.bindings })).status).toBe(200)
     expect(await read()).toBe(404)
-    const { items } = await management.storage.audit.list({ projectNumber: number, limit: 2, cursor: null })
-    expect(items).toMatchObject([
+    const { items } = await management.storage.audit.list({ projectNumber: number, limit: 20, cursor: null })
+    const changes = items.filter(({ methodName }) => methodName.endsWith('.SetIamPolicy'))
+    expect(changes.slice(0, 2)).toMatchObject([
       { before: { bindings: expect.arrayContaining([{ role: 'roles/viewer', members: [robot.member] }]) } },
       {
         principal: owner.member,
