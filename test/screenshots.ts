@@ -33,20 +33,20 @@ try {
   // A report waits until every call is counted, and with it when each key was last used.
   await demo.client.call(POLLUX_V1.searchUsage, { query: { granularity: 'day', groupBy: [] } })
   const screens = places.filter(({ name }) => names.length === 0 || names.includes(name))
-  for (const colorScheme of ['light', 'dark'] as const) {
-    const { page } = await openConsolePage(browser, pollux.origin, {
-      colorScheme,
-      viewport: VIEWPORT,
-      reducedMotion: 'reduce',
-    })
-    for (const { name, url, prepare } of screens) {
-      const ofDemo = OF_DEMO.get(name)
-      await page.goto(ofDemo === undefined ? url : `${demo.origin}${ofDemo}`)
-      await page.waitForLoadState('networkidle')
-      await prepare?.(page)
+  const { page } = await openConsolePage(browser, pollux.origin, {
+    viewport: VIEWPORT,
+    reducedMotion: 'reduce',
+  })
+  for (const { name, url, prepare } of screens) {
+    const ofDemo = OF_DEMO.get(name)
+    await page.goto(ofDemo === undefined ? url : `${demo.origin}${ofDemo}`)
+    await page.waitForLoadState('networkidle')
+    await prepare?.(page)
+    await page.evaluate('scrollTo(0, 0)')
+    for (const colorScheme of ['dark', 'light'] as const) {
+      await page.emulateMedia({ colorScheme })
       await page.screenshot({ path: join(values.to, `${name}-${colorScheme}.png`), fullPage: true })
     }
-    await page.context().close()
   }
 } finally {
   await browser.close()

@@ -19,7 +19,7 @@ interface PlannedBudget {
   readonly key?: string
   readonly period: BudgetPeriod
   readonly policy: BudgetPolicy
-  /** Times what a period of this length costs by now. Below 1 for `total` only: then the cap is reached. */
+  /** Times what a period of this length costs by now. 1 for `total` only: then the cap is reached, to the nano. */
   readonly room: number
 }
 
@@ -31,7 +31,7 @@ const BUDGETS: readonly PlannedBudget[] = [
   { project: 'web-shop', key: 'order-service', period: 'month', policy: 'clamp', room: 2.4 },
   { project: 'support-desk', period: 'month', policy: 'clamp', room: 1.5 },
   { project: 'support-desk', key: 'ticket-triage', period: 'total', policy: 'clamp', room: 1.06 },
-  { project: 'support-desk', key: 'escalation-bot', period: 'total', policy: 'refuse', room: 0.99 },
+  { project: 'support-desk', key: 'escalation-bot', period: 'total', policy: 'refuse', room: 1 },
   { project: 'media-studio', period: 'month', policy: 'clamp', room: 1.15 },
   { project: 'media-studio', key: 'cover-art', period: 'month', policy: 'clamp', room: 2 },
   { project: 'research', period: 'month', policy: 'refuse', room: 1.3 },
@@ -129,7 +129,10 @@ function costSince(
 
 /** By what was spent in thirty days, so that it looks alike whichever day of the month it is. */
 function capOf({ period, room }: PlannedBudget, place: CallPlace, { calls, nowMs }: Money): number {
-  if (period === 'total') return round(costSince(calls, 0, place) * room, room < 1 ? Math.floor : Math.ceil)
+  if (period === 'total') {
+    const spentNanos = costSince(calls, 0, place)
+    return room === 1 ? spentNanos : round(spentNanos * room, Math.ceil)
+  }
   const monthNanos = costSince(calls, nowMs - 30 * DAY_MS, place)
   const { startMs } = periodWindow(period, DEFAULT_TIME_ZONE, nowMs)
   const spentNanos = costSince(calls, startMs, place)

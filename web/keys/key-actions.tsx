@@ -25,6 +25,7 @@ export function KeyActions({ button, ...menu }: ActionsProps) {
       onOpenChange={isOpen => !isOpen && menu.onClose()}
       placement="bottom end"
       className="popover"
+      aria-label={`Actions for ${menu.row.name}`}
     >
       <Actions {...menu} />
     </Popover>
