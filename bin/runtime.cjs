@@ -1,4 +1,5 @@
-// Says one clear line where Node is too old. Plain old JavaScript: whatever Node there is must be able to read it.
+// Loaded before the program, in each of its threads. Says one clear line where Node is too old, so this is plain old
+// JavaScript: whatever Node there is must be able to read it.
 var NODE_MAJOR_MIN = 24
 var major = Number(process.versions.node.split('.')[0])
 if (major < NODE_MAJOR_MIN) {
@@ -12,3 +13,7 @@ if (major < NODE_MAJOR_MIN) {
   )
   process.exit(1)
 }
+// What Node made of each module is kept from one start to the next; where the folder cannot be written it is not.
+require('module').enableCompileCache(
+  require('path').join(__dirname, '..', 'node_modules', '.cache', 'pollux'),
+)

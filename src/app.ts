@@ -1,4 +1,5 @@
 /** The composition root: Config in, a running Pollux out. The only file that knows every module. */
+import type { Worker } from 'node:worker_threads'
 import { type Console, callOriginOf, openConsole } from './console.ts'
 import { isConsolePath } from './contract/screens.ts'
 import { createControl } from './control/server.ts'
@@ -67,6 +68,8 @@ export interface AppOptions {
   readonly version: string
   /** What `/metrics` shows, made of this process's own; without it that is all. */
   readonly metrics?: (own: () => Promise<string>) => Promise<string>
+  /** The storage's, where it was started ahead. */
+  readonly storageThread?: Worker
   /** What fills the storage first, where this is a demo. */
   readonly demo?: Pick<Demo, 'fill'>
 }
@@ -88,7 +91,9 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       keyDir: config.dataDir,
       ...(config.redisUrl === null ? {} : { redisUrl: config.redisUrl.reveal() }),
       ...sealing(config),
+      ...(options.storageThread === undefined ? {} : { thread: options.storageThread }),
       onFailure: error => telemetry.storageFailed(error),
+      onBodiesDropped: calls => telemetry.bodiesDropped(calls),
     })
     onClose(() => storage.close())
     storage.ledger.onLost(() =>
@@ -244,6 +249,7 @@ function createGateway({
     prices,
     modelLimits: loadModelLimits(),
     bodies: new ByteBudget(BODIES_BYTES_MAX),
+    bodyLog: storage.bodies,
     openCalls,
     intake,
     events: capHits.counting(countingRefusals(telemetry.gateway, storage.refusals)),

@@ -1,12 +1,13 @@
 /** The console's place in the server: its files once they are built, a page that says so before. */
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import type { OutgoingHttpHeaders } from 'node:http'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { type Config, processEnvironment } from './config.ts'
 import type { Exchange } from './http/listener.ts'
 import { writeReply } from './http/reply.ts'
 import { StaticRoom } from './http/static.ts'
-import { BUILT_DIR, isBuildCurrent } from '../web/sources.ts'
+import { BUILT_DIR, builtHash, isBuildCurrent } from '../web/sources.ts'
 
 const PACKAGE_ROOT = join(import.meta.dirname, '..')
 const BUILD_SCRIPT = join(PACKAGE_ROOT, 'web', 'build.ts')
@@ -40,16 +41,15 @@ export function callOriginOf({ adminPort, publicOrigin, host, port }: Config): s
  */
 export async function openConsole(options: ConsoleOptions): Promise<Console> {
   const headers = pageHeaders(options.callOrigin)
-  const open = (): Promise<StaticRoom> => StaticRoom.open(BUILT_DIR, headers)
-  let room = existsSync(join(BUILT_DIR, 'console.html')) ? await open() : null
+  let room = await openBuilt(BUILT_DIR, headers)
   let stage: Stage = 'building'
-  const build = isBuildCurrent() ? null : startBuild()
+  const build = room !== null && isBuildCurrent() ? null : startBuild()
   if (build !== null) void settle(build)
   async function settle({ done }: Build): Promise<void> {
     const { isBuilt, output } = await done
     try {
-      if (isBuilt) room = await open()
-      else options.onFailure(output)
+      if (isBuilt) room = (await openBuilt(BUILT_DIR, headers)) ?? room
+      if (!isBuilt || room === null) options.onFailure(output)
     } catch (error) {
       options.onFailure(String(error))
     }
@@ -59,6 +59,28 @@ export async function openConsole(options: ConsoleOptions): Promise<Console> {
     answer: exchange => (room === null ? answerStage(exchange, stage) : room.answer(exchange)),
     close: () => build?.stop(),
   }
+}
+
+const OPEN_ATTEMPTS = 5
+const OPEN_AGAIN_MS = 50
+
+/**
+ * What a build left in the folder; null where there is none. Where another build takes its place meanwhile it is read again:
+ * files of both make no console.
+ */
+export async function openBuilt(folder: string, headers: OutgoingHttpHeaders): Promise<StaticRoom | null> {
+  for (let attempt = 1; attempt <= OPEN_ATTEMPTS; attempt++) {
+    const hash = builtHash(folder)
+    if (hash === null && attempt === 1) return null
+    try {
+      const room = await StaticRoom.open(folder, headers)
+      if (hash !== null && builtHash(folder) === hash) return room
+    } catch (error) {
+      if (attempt === OPEN_ATTEMPTS && hash !== null && builtHash(folder) === hash) throw error
+    }
+    await delay(OPEN_AGAIN_MS)
+  }
+  return null
 }
 
 interface Build {

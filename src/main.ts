@@ -1,5 +1,6 @@
 /** argv -> command. `start`, `check-config`, `backup` and `restore` run here, on the database itself; every other command is a client of a running Pollux. */
 import { readFileSync } from 'node:fs'
+import { flushCompileCache } from 'node:module'
 import { join } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { CliError } from './cli/errors.ts'
@@ -17,6 +18,7 @@ import { dataFiles } from './data-dir.ts'
 import type { App } from './app.ts'
 import { ApiError } from './domain/error.ts'
 import { NODES_MAX, nodeDirOf } from './nodes.ts'
+import { startStorageThread } from './storage/storage-thread.ts'
 
 const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '..', 'package.json'), 'utf8')) as {
   version: string
@@ -140,9 +142,10 @@ function readServerConfig(): Config {
 
 async function start(): Promise<void> {
   const config = readServerConfig()
+  const storageThread = startStorageThread()
   const { startApp } = await import('./app.ts')
   const { banner } = await import('./banner.ts')
-  const app = await startApp(config, { version })
+  const app = await startApp(config, { version, storageThread })
   process.stdout.write(await banner({ app, config, version, isTerminal: process.stdout.isTTY }))
   await runUntilStopped(app)
 }
@@ -164,6 +167,8 @@ async function startDemo(): Promise<void> {
 }
 
 async function runUntilStopped(app: App): Promise<void> {
+  // Now, not when it ends: whoever is killed starts again as fast. Once it is written this takes no time.
+  flushCompileCache()
   await stopRequested()
   process.stderr.write(STOPPING)
   process.once('SIGINT', () => process.exit(130)).once('SIGTERM', () => process.exit(143))
@@ -195,6 +200,7 @@ async function startAll(count: number): Promise<void> {
 /** One of several processes: it does what the primary says. A terminal's Ctrl-C reaches it too, and is the primary's to hear. */
 async function startNode(node: number): Promise<void> {
   process.on('SIGINT', () => {})
+  const storageThread = startStorageThread()
   const { openNodeChannel } = await import('./node-channel.ts')
   const { startApp } = await import('./app.ts')
   const { banner } = await import('./banner.ts')
@@ -202,8 +208,10 @@ async function startNode(node: number): Promise<void> {
   const channel = openNodeChannel(async () => (await app?.telemetry.metrics()) ?? '')
   const shared = readConfig(environment)
   const config = { ...shared, nodeDir: nodeDirOf(shared.dataDir, node) }
-  app = await startApp(config, { version, metrics: () => channel.metricsOfAll() })
+  app = await startApp(config, { version, storageThread, metrics: () => channel.metricsOfAll() })
   channel.ready(await banner({ app, config, version, isTerminal: process.stdout.isTTY }))
+  // After the others were told: the first time it takes half a second.
+  flushCompileCache()
   const terminated = new Promise<void>(resolve => process.once('SIGTERM', resolve))
   await Promise.race([channel.stopped, terminated])
   await app.close()

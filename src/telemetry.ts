@@ -8,6 +8,8 @@ import type { ApiError } from './domain/error.ts'
 import { redactCredentials } from './domain/redaction.ts'
 import type { GatewayEvents } from './gateway/call.ts'
 
+const DROPPING_TOLD_EVERY_MS = 60_000
+
 export interface Telemetry {
   readonly log: Logger
   readonly gateway: GatewayEvents
@@ -24,6 +26,8 @@ export interface Telemetry {
   /** The counters of rate limits cannot be reached: calls are let through uncounted. Told once per outage. */
   quotaStoreFailed(error: unknown): void
   quotaUnenforced(): void
+  /** Bodies of so many calls were lost that their projects would have kept. */
+  bodiesDropped(calls: number): void
   /** Price overrides could not be read after a change of another process; they are read again. */
   pricesNotRead(error: unknown): void
   /** A failure that was answered with 5xx outside a call. */
@@ -89,6 +93,12 @@ export function createTelemetry(config: Pick<Config, 'logLevel'>): Telemetry {
     help: 'Calls let through without their rate limits, since Redis did not answer in time. Should stay 0.',
     registers,
   })
+  const bodiesDropped = new Counter({
+    name: 'pollux_bodies_dropped_total',
+    help: 'Calls whose bodies were to be kept and are not: too many waited to be written, or they could not be.',
+    registers,
+  })
+  let droppingToldMs = -Infinity
   const gateway: GatewayEvents = {
     callRefused(error, call) {
       refused.inc({ reason: error.reason })
@@ -156,6 +166,13 @@ export function createTelemetry(config: Pick<Config, 'logLevel'>): Telemetry {
       log.error({ err: error }, 'Redis does not answer: rate limits are not enforced until it does')
     },
     quotaUnenforced: () => unenforced.inc(),
+    bodiesDropped(calls) {
+      bodiesDropped.inc(calls)
+      // Where there is one there are thousands.
+      if (performance.now() - droppingToldMs < DROPPING_TOLD_EVERY_MS) return
+      droppingToldMs = performance.now()
+      log.warn('bodies of calls are dropped: more come than the database takes (pollux_bodies_dropped_total)')
+    },
     pricesNotRead(error) {
       log.error({ err: error }, 'price overrides could not be read and will be read again')
     },

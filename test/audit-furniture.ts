@@ -45,6 +45,14 @@ export const FRAME_SCREENS = [
     },
   },
   {
+    name: 'notifications',
+    path: '/keys',
+    prepare: async (page: Page) => {
+      await page.getByRole('button', { name: /^Notifications: \d/ }).click()
+      await page.getByRole('heading', { name: 'Things to look at' }).waitFor()
+    },
+  },
+  {
     name: 'no-answer',
     path: '/projects',
     prepare: async (page: Page) => {

@@ -303,6 +303,7 @@ describe('help', () => {
 /** Examples that carry an id which the server makes up, and the one for a Pollux without people. */
 const REFUSED_HERE: ReadonlyMap<string, number> = new Map([
   ['calls get', EXIT.notFound],
+  ['calls bodies', EXIT.notFound],
   ['service-accounts delete-key', EXIT.notFound],
   ['tokens delete', EXIT.notFound],
   ['prices unset', EXIT.notFound],

@@ -57,6 +57,9 @@ async function use(projectId: string, keyId: string, record: Partial<UsageRecord
     heldNanos: 0,
     ledger: [],
     clampedOutputTokens: null,
+    receivedUs: null,
+    admittedUs: null,
+    lastByteUs: null,
     ...record,
   }
   await management.storage.usage.append(used, [])
@@ -213,7 +216,7 @@ describe('pollux keys list and get', () => {
   beforeAll(async () => {
     await project('list-project')
     const create = ['keys', 'create', '--project', 'list-project', '-q']
-    const restricted = ['--allowed-ips', '203.0.113.7', '--allowed-models', 'gemini-3*', '--expires', '30d']
+    const restricted = ['--allowed-ips', '203.0.113.7', '--allowed-models', 'gemini-3*', '--expires', '721h']
     await output([...create, '--key-id', 'web', '--display-name', 'Web shop of the north', ...restricted])
     await output(create)
     await use('list-project', 'web')

@@ -32,7 +32,7 @@ const READING_POSTS = new Set([
   'pollux.v1.passkeys.start',
 ])
 /** They change nothing, but what they answer is worth knowing of. */
-const REVEALS = new Set(['apikeys.v2.keys.getKeyString'])
+const REVEALS = new Set(['apikeys.v2.keys.getKeyString', 'pollux.v1.calls.getBodies'])
 
 /** Taking access away from oneself or others is never slowed down. */
 const DELETES_WITHOUT_STEP_UP = new Set(['pollux.v1.sessions.end'])
@@ -60,6 +60,7 @@ describe('the contract table', () => {
       const isDangerous =
         (method === 'DELETE' && !DELETES_WITHOUT_STEP_UP.has(id)) ||
         permission === 'apikeys.keys.getKeyString' ||
+        permission === 'pollux.calls.getBodies' ||
         permission.endsWith('.setIamPolicy') ||
         (permission === 'pollux.budgets.update' && path.includes('/budgets/'))
       if (isDangerous) expect([id, stepUp]).toEqual([id, true])

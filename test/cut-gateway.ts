@@ -48,6 +48,7 @@ export function cutGateway(
     prices: loadPrices(),
     modelLimits: loadModelLimits(),
     bodies: new ByteBudget(1024 * 1024),
+    bodyLog: storage.bodies,
     openCalls: new OpenCalls(),
     intake: { check: () => {} },
     events: {

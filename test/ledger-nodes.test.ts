@@ -23,6 +23,7 @@ import {
   usageRecord,
 } from './storage-fixture.ts'
 import { openEngine } from '../src/storage/engine.ts'
+import { exactly } from './budgets.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
 
@@ -66,8 +67,6 @@ async function makePath(storage: Storage, ofProject: number, ofKey: number) {
     (await storage.keys.findByDigest(key.digest))?.budgets ?? []
   return { projectNumber, path }
 }
-
-const exactly = (nanos: number): Ask => ({ worstNanos: nanos, floorNanos: nanos, clampTo: () => null })
 
 const holdOf = async (ledger: Ledger, path: readonly Budget[], ask: Ask): Promise<HeldMoney> =>
   await ledger.hold(path, ask)

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as delay } from 'node:timers/promises'
 import * as fc from 'fast-check'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Budget } from '../src/domain/budget.ts'
 import { ApiError } from '../src/domain/error.ts'
 import { DEFAULT_TIME_ZONE } from '../src/domain/period.ts'
@@ -13,6 +13,7 @@ import { openEngine } from '../src/storage/engine.ts'
 import { Ledger as DurableLedger } from '../src/storage/ledger.ts'
 import { openStorage } from '../src/storage/open.ts'
 import type { BudgetDraft, BudgetPatch, Storage } from '../src/storage/storage.ts'
+import { atLeast, exactly } from './budgets.ts'
 import {
   MASTER_KEYS,
   auditEntry,
@@ -48,7 +49,21 @@ async function openSqlite(dataDir = freshFolder()): Promise<Storage> {
 const ledgers: Ledger[] = []
 afterEach(async () => {
   await Promise.all(ledgers.splice(0).map(ledger => ledger.close()))
+  vi.useRealTimers()
 })
+
+const stopTime = (): void =>
+  void vi.useFakeTimers({
+    toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'],
+  })
+
+/** Lets stopped time pass, and the database answer in between. */
+async function passes(ms: number): Promise<void> {
+  for (let left = ms; left > 0; left -= 50) {
+    await vi.advanceTimersByTimeAsync(Math.min(50, left))
+    await delay(2)
+  }
+}
 
 function ledgerOver(options: Partial<LedgerOptions> = {}): Ledger {
   const onFailure = (error: unknown): void => {
@@ -88,20 +103,6 @@ async function makeKey(...drafts: Partial<BudgetDraft>[]) {
   }
   return { projectNumber, lineage, path, change, balances }
 }
-
-/** A call that needs all of it: it cannot be clamped. */
-const exactly = (nanos: number): Ask => ({ worstNanos: nanos, floorNanos: nanos, clampTo: () => null })
-
-/** A call that takes half of what is free, but not less than its floor. */
-const atLeast = (floorNanos: number, worstNanos: number): Ask => ({
-  worstNanos,
-  floorNanos,
-  clampTo(freeNanos) {
-    if (freeNanos < floorNanos) return null
-    const nanos = Math.max(floorNanos, Math.floor(freeNanos / 2))
-    return { nanos, maxOutputTokens: nanos, thinkingBudget: null }
-  },
-})
 
 /** What `hold` gives or throws, as a promise. */
 const holdOf = async (ledger: Ledger, path: readonly Budget[], ask: Ask): Promise<HeldMoney> =>
@@ -158,11 +159,7 @@ describe('what is held', () => {
     await settle(ledger, await holdOf(ledger, await path(), exactly(10)), 7)
     expect(await balances()).not.toMatchObject([{ allottedNanos: 0 }])
     await expect.poll(balances, { timeout: 3_000 }).toMatchObject([{ postedNanos: 7, allottedNanos: 0 }])
-    const held = await holdOf(ledger, await path(), exactly(93))
-    await delay(1_500)
-    // What is held stays.
-    expect(await balances()).toMatchObject([{ postedNanos: 7, allottedNanos: 93 }])
-    await settle(ledger, held, 93)
+    await settle(ledger, await holdOf(ledger, await path(), exactly(93)), 93)
     expect(await reasonOf(holdOf(ledger, await path(), exactly(1)))).toBe('BUDGET_EXHAUSTED')
   })
 
@@ -177,9 +174,16 @@ describe('what is held', () => {
       give: gives => storage.ledger.give(gives),
       close: async ids => (breakIf(left.closes-- > 0), await storage.ledger.close(ids)),
     }
+    stopTime()
     const ledger = ledgerOver({ port, onFailure: () => {} })
     expect(await reasonOf(holdOf(ledger, await path(), exactly(10)))).toBe('STORAGE_UNAVAILABLE')
-    await expect.poll(balances, { timeout: 10_000 }).toMatchObject([{ postedNanos: 0, allottedNanos: 0 }])
+    expect(await balances()).not.toMatchObject([{ allottedNanos: 0 }])
+    await passes(4_100)
+    // A busy machine answers later than time passes here.
+    await expect
+      .poll(async () => (await passes(250), await balances()), { timeout: 20_000 })
+      .toMatchObject([{ postedNanos: 0, allottedNanos: 0 }])
+    expect(left.closes).toBeLessThan(0)
   })
 
   test('cannot be had while the database does not answer', async () => {
@@ -194,11 +198,14 @@ describe('what is held', () => {
   test('is refused with 503, not 429, where the database is stuck and nobody knows what is held', async () => {
     const { path } = await makeKey({ capNanos: 100 })
     const budgets = await path()
+    stopTime()
     const ledger = ledgerOver({ holdWaitMs: 2_200 })
     const locker = new DatabaseSync(join(dataDir, 'pollux.db'))
     locker.exec('begin immediate')
     try {
-      expect(await reasonOf(holdOf(ledger, budgets, exactly(1)))).toBe('STORAGE_UNAVAILABLE')
+      const refused = reasonOf(holdOf(ledger, budgets, exactly(1)))
+      await passes(2_200)
+      expect(await refused).toBe('STORAGE_UNAVAILABLE')
     } finally {
       locker.close()
     }
@@ -241,18 +248,6 @@ describe('who waits', () => {
     expect(error).toMatchObject({ reason: 'SPEND_HELD', httpStatus: 429 })
   })
 
-  test('is not refused for somebody else who waits for more than there is', async () => {
-    const { path } = await makeKey({ capNanos: 100 }, { capNanos: 1_000 })
-    const ledger = ledgerOver({ holdWaitMs: 300 })
-    const budgets = await path()
-    await holdOf(ledger, budgets, exactly(60))
-    const big = reasonOf(holdOf(ledger, budgets, exactly(90)))
-    await delay(50)
-    const small = holdOf(ledger, budgets, exactly(40))
-    expect(await big).toBe('SPEND_HELD')
-    expect((await small).nanos).toBe(40)
-  })
-
   test('is 256 at most; those who only wait for the first answer of the database do not count', async () => {
     const { path } = await makeKey({ capNanos: 1_000 })
     const ledger = ledgerOver({ holdWaitMs: 400 })
@@ -268,20 +263,6 @@ describe('who waits', () => {
     expect(await Promise.race([outcomes[256], delay(1, 'waits')])).toBe('SPEND_HELD')
     for (const one of held.slice(0, 256)) ledger.release(one, 0)
     expect(new Set(await Promise.all(outcomes.slice(0, 256)))).toEqual(new Set(['held']))
-  })
-
-  test('leaves no trace when the client goes: the next one is served instead', async () => {
-    const { path } = await makeKey({ capNanos: 100 })
-    const ledger = ledgerOver()
-    const budgets = await path()
-    const all = await holdOf(ledger, budgets, exactly(100))
-    const gone = exactly(100)
-    const left = reasonOf(holdOf(ledger, budgets, gone))
-    const next = holdOf(ledger, budgets, exactly(100))
-    ledger.leave(gone)
-    expect(await left).toBe('CLIENT_GONE')
-    ledger.release(all, 0)
-    expect((await next).nanos).toBe(100)
   })
 })
 
@@ -555,7 +536,7 @@ describeOnBothEngines('the ledger of a node', engine => {
           expect(balance.postedNanos).toBeLessThanOrEqual(capNanos)
         }
       }
-      await fc.assert(fc.asyncProperty(caps, calls, run), { numRuns: 20 })
+      await fc.assert(fc.asyncProperty(caps, calls, run), { numRuns: 10 })
       expect((await storage.ledger.verify()).drifts).toEqual([])
     },
   )

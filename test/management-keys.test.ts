@@ -57,6 +57,9 @@ async function use(keyUid: string, startTimeMs = Date.now()): Promise<void> {
     heldNanos: 0,
     ledger: [],
     clampedOutputTokens: null,
+    receivedUs: null,
+    admittedUs: null,
+    lastByteUs: null,
   }
   await management.storage.usage.append(record, [])
 }

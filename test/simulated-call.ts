@@ -70,5 +70,8 @@ export function recordOf(
     costNanos,
     postedNanos: costNanos,
     clampedOutputTokens: money.clamped?.maxOutputTokens ?? null,
+    receivedUs: null,
+    admittedUs: null,
+    lastByteUs: null,
   }
 }

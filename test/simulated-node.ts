@@ -139,6 +139,7 @@ function keeperNoting(journal: Journal, note: () => void): RecordKeeper {
       note()
     },
     settled: callId => journal.settled(callId),
+    recorded: call => journal.recorded(call),
   }
 }
 

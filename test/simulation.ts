@@ -11,6 +11,7 @@ import { ApiError } from '../src/domain/error.ts'
 import type { Outcome } from '../src/domain/usage.ts'
 import type { HeldMoney } from '../src/gateway/ledger.ts'
 import { verifyLedger } from '../src/storage/verify.ts'
+import { budgetOf } from './budgets.ts'
 import { type Random, between, oneOf, seededRandom } from './seeded-random.ts'
 import { type PlayedCall, drawAsk, openHold, recordOf } from './simulated-call.ts'
 import { SimulatedNode, type Surroundings, Synced } from './simulated-node.ts'
@@ -214,21 +215,8 @@ class World implements Surroundings {
   #budget(uid: string, projectNumber: string, capNanos: number): Budget {
     this.store.addBudget(uid, projectNumber, capNanos)
     this.#trace.push(`budget ${uid} of ${capNanos}`)
-    return {
-      uid,
-      scope: projectNumber === '' ? 'organization' : 'project',
-      projectNumber: projectNumber === '' ? null : projectNumber,
-      lineage: null,
-      period: 'total',
-      capNanos,
-      policy: 'clamp',
-      defaultMaxOutputTokens: null,
-      toolCeilingsNanos: {},
-      frozenTimeMs: null,
-      etag: 'etag',
-      createTimeMs: 0,
-      updateTimeMs: 0,
-    }
+    if (projectNumber !== '') return budgetOf({ uid, projectNumber, capNanos })
+    return budgetOf({ uid, scope: 'organization', projectNumber: null, capNanos })
   }
 
   #newPlace(number: number): Place {

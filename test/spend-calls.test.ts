@@ -369,7 +369,11 @@ describe('429 SPEND_HELD', () => {
       expect(performance.now() - startMs).toBeGreaterThan(4_900)
       expect([status, headers.get('retry-after'), headers.get('x-should-retry')]).toEqual([429, '1', null])
       expect(json.error).toMatchObject({ code: 429, status: 'RESOURCE_EXHAUSTED' })
-      expect(detail(json, 'ErrorInfo')).toMatchObject({ reason: 'SPEND_HELD', domain: 'pollux' })
+      expect(detail(json, 'ErrorInfo')).toMatchObject({
+        reason: 'SPEND_HELD',
+        domain: 'pollux',
+        metadata: { asOf: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]{12}Z$/) },
+      })
       expect(detail(json, 'RetryInfo')).toMatchObject({ retryDelay: '1s' })
       expect(detail(json, 'QuotaFailure').violations).toHaveLength(1)
       // Who waits is let in as soon as the other one is settled.

@@ -37,7 +37,7 @@ export interface Verdict {
 
 /** `durationMs` of a record is rounded, and so is its start. */
 const ROUNDING_MS = 2
-/** How long a refusal may take from its decision to its client, where neither stands still. */
+/** How old what a refusal rests on may be, where nothing stands still. */
 const TRAVEL_MS = 100
 /** Nobody was told anything for so long: the machine may have stood still. */
 const SILENCE_MS = 50
@@ -157,33 +157,53 @@ function recordDiffers({ record, bill, told }: TracedCall): string[] {
 }
 
 /**
- * A 402 is false where posted and the call's floor fit; a SPEND_HELD where they fit beside all holds that could be open.
- * Both are judged by what is sure to have been so at the latest when the client was told.
+ * A 402 is false where posted and the call's floor fit; a SPEND_HELD where they fit beside all holds that could be open
+ * and all who waited before it.
+ * A 402 is judged by what is sure to have been so at the latest when the client was told, a SPEND_HELD by the time it
+ * names.
  */
 function falseRefusals({ told, budgets }: Trace, calls: readonly TracedCall[]): string[] {
   const silences = silencesOf(told)
-  return told
+  const refusals = told
     .filter(({ status }) => status === 402 || status === 429)
-    .flatMap(one => {
-      const path = budgets.filter(({ keyUids }) => keyUids.has(one.keyUid))
-      const atMs = one.receivedMs + ROUNDING_MS
-      const decided = [decidedFromMs(atMs, silences), atMs] as const
-      const isTrue = path.some(({ keyUids, cap }) => {
-        const held = one.status === 429 ? heldBetween(calls, keyUids, decided) : 0
-        // Before a 402 the prompt is counted.
-        const { floorNanos } = one.status === 402 ? one.counted : one
-        return postedBy(calls, keyUids, atMs) + held + floorNanos > Number(cap)
-      })
-      if (isTrue) return []
-      const facts = path.map(
-        ({ name, cap, keyUids }) =>
-          `${name} ${postedBy(calls, keyUids, atMs)} posted, ` +
-          `${heldBetween(calls, keyUids, decided)} held, cap ${cap}`,
-      )
-      const waitedMs = Math.round(one.receivedMs - one.sentMs)
-      const what = `${one.status} after ${waitedMs} ms, floor ${one.floorNanos}, ${one.counted.floorNanos} by its count`
-      return [`${one.name}: falsely refused (${what}; ${facts.join('; ')}), by ${refusedBy(one.text)}`]
-    })
+    .map(one => ({ one, atMs: (asOfMs(one.text) ?? one.receivedMs) + ROUNDING_MS }))
+  return refusals.flatMap(refusal => {
+    const { one, atMs } = refusal
+    const path = budgets.filter(({ keyUids }) => keyUids.has(one.keyUid))
+    const decided = [decidedFromMs(atMs, silences), atMs] as const
+    const inItsWay = ({ keyUids }: TracedBudget): number =>
+      one.status === 429 ? heldBetween(calls, keyUids, decided) + aheadOf(refusal, refusals, keyUids) : 0
+    // Before a 402 the prompt is counted.
+    const { floorNanos } = one.status === 402 ? one.counted : one
+    const fits = (budget: TracedBudget): boolean =>
+      postedBy(calls, budget.keyUids, atMs) + inItsWay(budget) + floorNanos <= Number(budget.cap)
+    if (!path.every(fits)) return []
+    const facts = path.map(
+      budget =>
+        `${budget.name} ${postedBy(calls, budget.keyUids, atMs)} posted, ${inItsWay(budget)} held or ahead, cap ${budget.cap}`,
+    )
+    const [waitedMs, lateMs] = [one.receivedMs - one.sentMs, one.receivedMs - atMs].map(Math.round)
+    const what = `${one.status} after ${waitedMs} ms, told ${lateMs} ms late, floor ${floorNanos}`
+    return [`${one.name}: falsely refused (${what}; ${facts.join('; ')}), by ${refusedBy(one.text)}`]
+  })
+}
+
+interface Refusal {
+  readonly one: Told
+  /** When it was decided, at the latest. */
+  readonly atMs: number
+}
+
+/**
+ * The least that those asked for who came before a refused call, were not yet told when it was refused, and were refused
+ * in the end: who waits is served in order (MONEY.md rule 15), and may not be overtaken.
+ */
+function aheadOf({ one, atMs }: Refusal, refusals: readonly Refusal[], keyUids: ReadonlySet<string>): number {
+  let nanos = 0
+  for (const { one: other, atMs: untilMs } of refusals) {
+    if (other.sentMs < one.sentMs && untilMs > atMs && keyUids.has(other.keyUid)) nanos += other.floorNanos
+  }
+  return nanos
 }
 
 type Span = readonly [fromMs: number, toMs: number]
@@ -203,6 +223,12 @@ function decidedFromMs(atMs: number, silences: readonly Span[]): number {
     if (toMs <= atMs && toMs > earliestMs) earliestMs -= toMs - fromMs
   }
   return earliestMs
+}
+
+/** Epoch ms of the time that an error names. */
+function asOfMs(text: string): number | null {
+  const asOf = /"asOf": *"([^"]*)"/.exec(text)?.[1]
+  return asOf === undefined ? null : Date.parse(asOf)
 }
 
 /** The budget that an error names. */

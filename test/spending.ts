@@ -49,6 +49,9 @@ export async function spend(storage: Storage, spending: Spending): Promise<strin
     heldNanos: postedNanos,
     ledger: standings.map(({ rowId }) => rowId),
     clampedOutputTokens: null,
+    receivedUs: null,
+    admittedUs: null,
+    lastByteUs: null,
   }
   const charges = standings.map(({ allotment }) => ({ allotmentId: allotment?.id ?? '', nanos: postedNanos }))
   await storage.usage.append(record, charges)

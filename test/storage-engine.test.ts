@@ -165,7 +165,7 @@ test('a file that is no database is refused by name', async () => {
     'this is a text file, and not a short one, so that it cannot pass for an empty database'.repeat(9),
   )
   const error = await refusal(openStorage({ engine: { kind: 'sqlite', path }, dataDir }))
-  expect(error).toMatchObject({ reason: 'STORAGE_UNAVAILABLE', message: expect.stringContaining(path) })
+  expect(error).toMatchObject({ reason: 'DATABASE_DAMAGED', message: expect.stringContaining(path) })
 })
 
 test.each([

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { afterAll, describe } from 'vitest'
+import { TestRunner, afterAll, describe, onTestFinished } from 'vitest'
 import type { AuditEntry } from '../src/domain/audit.ts'
 import { ApiError } from '../src/domain/error.ts'
 import type { Project } from '../src/domain/project.ts'
@@ -45,7 +45,7 @@ export interface EngineUnderTest {
   readonly kind: EngineChoice['kind']
   /** A fresh folder and, in it or beside it, an empty database. */
   place(): Promise<Place>
-  /** Opens a storage (in a fresh place, if none is given) that is closed after the file's tests. */
+  /** Opens a storage (in a fresh place, if none is given) that is closed after the test, or outside of one after all. */
   open(place?: Place): Promise<Storage>
 }
 
@@ -81,7 +81,9 @@ function underTest(kind: EngineChoice['kind']): EngineUnderTest {
     place,
     async open(at) {
       const storage = await openStorage({ masterKeys: MASTER_KEYS, ...(at ?? (await place())) })
-      opened.push(storage)
+      // One that stays open goes on beating, folding and asking beside all the tests that follow.
+      if (TestRunner.getCurrentTest() === undefined) opened.push(storage)
+      else onTestFinished(() => storage.close())
       return storage
     },
   }
@@ -178,6 +180,9 @@ export function usageRecord(part: Partial<UsageRecord> = {}): UsageRecord {
     heldNanos: 0,
     ledger: [],
     clampedOutputTokens: null,
+    receivedUs: null,
+    admittedUs: null,
+    lastByteUs: null,
     ...part,
   }
 }

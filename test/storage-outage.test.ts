@@ -29,6 +29,9 @@ function record(callId: string): UsageRecord {
     heldNanos: 0,
     ledger: [],
     clampedOutputTokens: null,
+    receivedUs: null,
+    admittedUs: null,
+    lastByteUs: null,
   }
 }
 

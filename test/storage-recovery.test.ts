@@ -217,7 +217,7 @@ describeOnBothEngines('after kill -9', engine => {
   test('at any moment under load: nothing acknowledged is lost, nothing doubled, and the books agree', async () => {
     const { place, budgetUids } = await prepare(engine)
     const acknowledgedPath = freshFolder()
-    for (let run = 1; run <= 6; run += 1) {
+    for (let run = 1; run <= 4; run += 1) {
       const child = await startChild({
         mode: 'spend',
         place,

@@ -16,6 +16,9 @@ const NEW_COLUMNS = new Set([
   'ledger',
   'clamped_output_tokens',
   'price_basis_points',
+  'received_us',
+  'admitted_us',
+  'last_byte_us',
 ])
 const OLD_COLUMNS = RECORD_COLUMNS.filter(({ name }) => !NEW_COLUMNS.has(name))
 
@@ -90,6 +93,9 @@ describeOnBothEngines('a database from before money', engine => {
       postedNanos: 0,
       heldNanos: 0,
       ledger: [],
+      receivedUs: null,
+      admittedUs: null,
+      lastByteUs: null,
     })
     const made = await storage.budgets.create(budgetDraft(), auditEntry())
     expect(made.balance.postedNanos).toBe(5)

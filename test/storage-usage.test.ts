@@ -162,6 +162,9 @@ const anyRecord: fc.Arbitrary<UsageRecord> = fc.record({
   heldNanos: count,
   ledger: fc.constant([]),
   clampedOutputTokens: fc.option(count),
+  receivedUs: fc.option(count),
+  admittedUs: fc.option(count),
+  lastByteUs: fc.option(count),
 })
 
 async function readAll(storage: Storage): Promise<readonly UsageRecord[]> {
@@ -194,6 +197,9 @@ describeOnBothEngines('usage', engine => {
       heldNanos: 1,
       ledger: [],
       clampedOutputTokens: 256,
+      receivedUs: 310,
+      admittedUs: 840,
+      lastByteUs: 5_210_000,
     })
     const plain = usageRecord()
     await storage.usage.append(record, [])
@@ -328,7 +334,10 @@ describeOnBothEngines('usage', engine => {
     const place = await engine.place()
     const acknowledgedPath = freshFolder()
     const record = usageRecord({ startTimeMs: DEC_MS - MINUTE_MS, usage: { ...NO_USAGE, totalTokens: 3 } })
-    for (let run = 1; run <= 10; run += 1) {
+    const acknowledged = (): readonly string[] =>
+      existsSync(acknowledgedPath) ? readFileSync(acknowledgedPath, 'utf8').trimEnd().split('\n') : []
+    // More than five on a machine that is busy.
+    for (let run = 1; run <= 5 || (run <= 30 && acknowledged().length <= 1_000); run += 1) {
       const child = await startChild({
         mode: 'append',
         place,
@@ -341,15 +350,12 @@ describeOnBothEngines('usage', engine => {
       await new Promise(resolve => setTimeout(resolve, killAfterMs))
       await child.kill()
     }
-    const acknowledged = existsSync(acknowledgedPath)
-      ? readFileSync(acknowledgedPath, 'utf8').trimEnd().split('\n')
-      : []
-    expect(acknowledged.length).toBeGreaterThan(1_000)
+    expect(acknowledged().length).toBeGreaterThan(1_000)
     const storage = await engine.open(place)
     const records = await readAll(storage)
     const ids = new Set(records.map(record => record.callId))
     expect(ids.size).toBe(records.length)
-    expect(acknowledged.filter(id => !ids.has(id))).toEqual([])
+    expect(acknowledged().filter(id => !ids.has(id))).toEqual([])
     const query: UsageQuery = { ...everything, granularity: 'minute', groupBy: ['time', 'key', 'model'] }
     expect(sorted(await storage.usage.report(query))).toEqual(sorted(recount(records, query)))
     const days: UsageQuery = { ...everything, groupBy: ['time'] }

@@ -1,5 +1,5 @@
 /** Calls to a gateway as clients make them, and what came back of them, byte by byte. */
-import { type IncomingMessage, request as httpRequest } from 'node:http'
+import { type Agent, type IncomingMessage, request as httpRequest } from 'node:http'
 
 export interface Sent {
   readonly status: number
@@ -21,6 +21,8 @@ export interface CallOptions {
   readonly headers?: Readonly<Record<string, string>>
   /** The client goes away as soon as it has this many bytes of the body. */
   readonly leaveAtBytes?: number
+  /** Whose connection it takes; else one of its own. */
+  readonly agent?: Agent
 }
 
 export const FORMS = ['unary', 'sse', 'array'] as const
@@ -76,7 +78,7 @@ const VERBS: Readonly<Record<Form, string>> = {
   array: 'streamGenerateContent',
 }
 
-/** Makes a call on a connection of its own and lets it be watched. */
+/** Makes a call and lets it be watched. */
 export function openCall(origin: string, options: CallOptions): OpenedCall {
   const { keyString, model = 'gemini-3.8-flash', text = 'Say hello', form = 'unary' } = options
   const body = JSON.stringify({ contents: [{ parts: [{ text }] }] })
@@ -90,7 +92,7 @@ export function openCall(origin: string, options: CallOptions): OpenedCall {
   const sentMs = performance.now()
   const request = httpRequest(`${origin}/v1beta/models/${model}:${VERBS[form]}`, {
     method: 'POST',
-    agent: false,
+    agent: options.agent ?? false,
     headers: {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(body),

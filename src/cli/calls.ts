@@ -4,6 +4,7 @@ import { type Command, Option } from 'commander'
 import { CALLS_V1 } from '../contract/calls.v1.ts'
 import type { ResponseOf } from '../contract/endpoint.ts'
 import { OUTCOMES, type Outcome } from '../domain/usage.ts'
+import { CALL_BODIES } from './bodies.ts'
 import {
   type CommandRow,
   type Invocation,
@@ -55,6 +56,7 @@ export function addCallCommands(program: Command, session: Session): void {
   const calls = program.command('calls').description('see what happened to each call')
   addCommand(calls, session, LIST)
   addCommand(calls, session, GET)
+  addCommand(calls, session, CALL_BODIES)
 }
 
 const LIST: CommandRow<ListFlags> = {
@@ -176,8 +178,12 @@ function callTable(invocation: Pick<Invocation<unknown>, 'io' | 'nowMs'>, calls:
   }
 }
 
+function after(ms: number | undefined): string {
+  return ms === undefined ? '' : `after ${ms} ms`
+}
+
 function detailsOf(call: CallWithLedger): readonly (readonly [string, string])[] {
-  const { firstByteMs, durationMs, costNanos, ledger } = call
+  const { receivedMs, admittedMs, firstByteMs, lastByteMs, durationMs, costNanos, ledger } = call
   const tokens = [
     ['input', call.promptTokens],
     ['cached', call.cachedTokens],
@@ -195,7 +201,10 @@ function detailsOf(call: CallWithLedger): readonly (readonly [string, string])[]
     ['answered by', call.modelVersion ?? ''],
     ['status', String(call.httpStatus)],
     ['outcome', call.outcome],
-    ['first byte', firstByteMs === undefined ? '' : `after ${firstByteMs} ms`],
+    ['received', after(receivedMs)],
+    ['let in', after(admittedMs)],
+    ['first byte', after(firstByteMs)],
+    ['last byte', after(lastByteMs)],
     ['duration', `${durationMs} ms`],
     ['tokens', tokens.map(([name, count]) => `${count} ${name}`).join(', ')],
     ['tier', call.serviceTier ?? ''],

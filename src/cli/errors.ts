@@ -33,6 +33,8 @@ const EXIT_OF_REASON: Readonly<Partial<Record<AnyReason, ExitCode>>> = {
   RESOURCE_QUOTA_EXCEEDED: EXIT.conflict,
   // No route of this server: an older or another one, not a missing resource.
   METHOD_UNKNOWN: EXIT.general,
+  // As where books and records differ: the figures cannot be relied on.
+  DATABASE_DAMAGED: EXIT.drift,
 }
 
 const EXIT_OF_STATUS: Readonly<Record<CanonicalCode, ExitCode>> = {

@@ -4,6 +4,7 @@ import type { BodyOf, ResponseOf } from '../contract/endpoint.ts'
 import { POLLUX_V1 } from '../contract/pollux.v1.ts'
 import type { ModelAlias } from '../domain/project.ts'
 import { type YesFlag, addYesFlag, confirm } from './ask.ts'
+import { PROJECT_BODIES } from './bodies.ts'
 import {
   type CommandRow,
   type Invocation,
@@ -47,6 +48,7 @@ export function addProjectCommands(program: Command, session: Session): void {
   addCommand(projects, session, UPDATE)
   addCommand(projects, session, DELETE)
   addCommand(projects, session, UNDELETE)
+  addCommand(projects, session, PROJECT_BODIES)
 }
 
 const LIST: CommandRow<{ readonly showDeleted?: boolean }> = {

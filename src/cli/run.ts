@@ -1,24 +1,9 @@
 /** argv in, an exit code out: the commands that are clients of a running Pollux. */
 import { Command, CommanderError } from 'commander'
 import { redactCredentials } from '../domain/redaction.ts'
-import { addAuditCommands } from './audit.ts'
-import { addBudgetCommands } from './budgets.ts'
-import { addCallCommands } from './calls.ts'
-import { type CliIo, type CommandRow, type Session, addCommand, examplesText, printJson } from './command.ts'
+import { type CliIo, type Session, examplesText } from './command.ts'
 import { EXIT, reportOf, usageError } from './errors.ts'
-import { addKeyCommands } from './keys.ts'
-import { addIamCommands } from './iam.ts'
-import { addLedgerCommands } from './ledger.ts'
 import { printable, printableJson, printableLines } from './printable.ts'
-import { addPriceCommands } from './prices.ts'
-import { addProjectCommands } from './projects.ts'
-import { addServiceAccountCommands } from './service-accounts.ts'
-import { addTokenCommands } from './tokens.ts'
-import { addQuotaCommands } from './quotas.ts'
-import { addTierCommands } from './tiers.ts'
-import { REKEY } from './rekey.ts'
-import { USAGE } from './usage.ts'
-import { addUserCommands } from './users.ts'
 
 export type { CliIo } from './command.ts'
 
@@ -40,7 +25,8 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
   const session: Session = { io, exitCode: EXIT.ok }
   try {
     assertNoCredential(argv)
-    await createProgram(session).parseAsync([...argv], { from: 'user' })
+    const program = await createProgram(argv, session)
+    await program.parseAsync([...argv], { from: 'user' })
     return session.exitCode
   } catch (error) {
     // Commander's way to end after help or version was printed; exit code 1 is help that nobody asked for.
@@ -59,7 +45,7 @@ function assertNoCredential(argv: readonly string[]): void {
   )
 }
 
-function createProgram(session: Session): Command {
+async function createProgram(argv: readonly string[], session: Session): Promise<Command> {
   const { io } = session
   const program = new Command('pollux')
     .description('Keys for the Gemini API: make them, restrict them, watch what they use.')
@@ -82,22 +68,11 @@ function createProgram(session: Session): Command {
     )
     .addHelpText('after', EXIT_CODES_TEXT)
   io.extraCommands?.(program)
-  addProjectCommands(program, session)
-  addKeyCommands(program, session)
-  addBudgetCommands(program, session)
-  addQuotaCommands(program, session)
-  addTierCommands(program, session)
-  addLedgerCommands(program, session)
-  addIamCommands(program, session)
-  addServiceAccountCommands(program, session)
-  addTokenCommands(program, session)
-  addAuditCommands(program, session)
-  addCommand(program, session, REKEY)
-  addPriceCommands(program, session)
-  addUserCommands(program, session)
-  addCommand(program, session, USAGE)
-  addCallCommands(program, session)
-  addCommand(program, session, VERSION)
+  // `pollux start` is not kept waiting by the modules of commands that it is not.
+  if (!program.commands.some(command => command.name() === argv[0])) {
+    const { addClientCommands } = await import('./commands.ts')
+    addClientCommands(program, session)
+  }
   for (const group of program.commands.filter(({ commands }) => commands.length > 0)) {
     group.addHelpText(
       'after',
@@ -105,17 +80,6 @@ function createProgram(session: Session): Command {
     )
   }
   return program
-}
-
-const VERSION: CommandRow<object> = {
-  usage: 'version',
-  summary: 'print the version of this command line',
-  examples: ['pollux version --json'],
-  async run(invocation) {
-    const { version } = invocation.io
-    if (invocation.flags.json) return printJson(invocation, { version })
-    invocation.io.stdout.write(`pollux ${version}\n`)
-  },
 }
 
 function printFailure(error: unknown, argv: readonly string[], { stderr, colour }: CliIo): number {

@@ -8,16 +8,30 @@ const Nanos = z.string().regex(/^\d+$/).meta({ description: 'Nano-dollars, decim
 
 const ModalityCounts = z.array(z.object({ modality: z.string(), tokenCount: z.number() }))
 
+/** To the microsecond; the duration and the first byte are whole milliseconds. */
+const Moment = z.number().optional()
+
 const CallJson = z
   .object({
     name: z.string().meta({ description: '`projects/{number}/calls/{id}`' }),
     callId: z.string().meta({ description: 'The request id: x-request-id of the reply.' }),
     startTime: Time,
     durationMs: z.number().meta({ description: 'From the start until its usage was known and booked.' }),
+    receivedMs: Moment.meta({
+      description: 'From the start until its key was known and its body read. Absent: not measured.',
+    }),
+    admittedMs: Moment.meta({
+      description:
+        'From the start until it was let in: until its limits and budgets had room. Absent: not measured.',
+    }),
     firstByteMs: z
       .number()
       .optional()
       .meta({ description: "From the start to the upstream's first byte. Absent: none came." }),
+    lastByteMs: Moment.meta({
+      description:
+        "From the start to the upstream's last byte. Absent: its answer did not end, or that was not measured.",
+    }),
     projectId: z.string().optional().meta({ description: 'Absent once the project is purged.' }),
     keyUid: z.string(),
     keyId: z.string().optional().meta({ description: 'Absent once the key is purged.' }),

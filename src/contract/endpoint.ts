@@ -76,6 +76,7 @@ const COMMON_ERRORS = [
   'FIELD_INVALID',
   'INTERNAL',
   'STORAGE_UNAVAILABLE',
+  'DATABASE_DAMAGED',
 ] as const satisfies readonly Reason[]
 
 /** Reasons of every endpoint that reads a body. */

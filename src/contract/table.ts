@@ -1,6 +1,7 @@
 import { APIKEYS_V2 } from './apikeys.v2.ts'
 import { AUDIT_V1 } from './audit.v1.ts'
 import { KEY_BUDGETS_V1, LEDGER_V1, ORGANIZATION_BUDGETS_V1, PROJECT_BUDGETS_V1 } from './budgets.v1.ts'
+import { BODIES_V1 } from './bodies.v1.ts'
 import { CALLS_V1 } from './calls.v1.ts'
 import type { Endpoint } from './endpoint.ts'
 import { ORGANIZATION_IAM_V1, PROJECT_IAM_V3 } from './iam.v3.ts'
@@ -19,6 +20,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...Object.values(PROJECTS_V3),
   ...Object.values(POLLUX_V1),
   ...Object.values(CALLS_V1),
+  ...Object.values(BODIES_V1),
   ...Object.values(ORGANIZATION_BUDGETS_V1),
   ...Object.values(PROJECT_BUDGETS_V1),
   ...Object.values(KEY_BUDGETS_V1),

@@ -137,14 +137,18 @@ function namesOf(project: Project | null, key: Key | null) {
 }
 
 function recordJson(record: UsageRecord): CallJson {
-  const { usage, firstByteMs, modelVersion, costNanos, clampedOutputTokens } = record
+  const { usage, modelVersion, costNanos, clampedOutputTokens } = record
+  const { receivedUs, admittedUs, firstByteMs, lastByteUs } = record
   const { details, serviceTier, ...tokens } = usage
   return {
     name: `${projectName(record.projectNumber)}/calls/${record.callId}`,
     callId: record.callId,
     startTime: timeJson(record.startTimeMs),
     durationMs: record.durationMs,
+    ...(receivedUs === null ? {} : { receivedMs: receivedUs / 1_000 }),
+    ...(admittedUs === null ? {} : { admittedMs: admittedUs / 1_000 }),
     ...(firstByteMs === null ? {} : { firstByteMs }),
+    ...(lastByteUs === null ? {} : { lastByteMs: lastByteUs / 1_000 }),
     keyUid: record.keyUid,
     method: record.method,
     model: record.model,

@@ -57,7 +57,7 @@ async function signAudit({ storage, log }: JobsContext): Promise<void> {
   }
 }
 
-/** Purges keys and projects deleted more than 30 days ago and operations older than seven. */
+/** Purges keys and projects deleted more than 30 days ago, operations older than seven, and bodies past their retention. */
 async function purge({ storage, log, now }: JobsContext): Promise<void> {
   try {
     const audit = systemEntry({
@@ -69,6 +69,8 @@ async function purge({ storage, log, now }: JobsContext): Promise<void> {
     const operations = await storage.operations.purge(now() - OPERATION_DAYS * DAY_MS)
     const signIns = await storage.signIns.purge(now())
     const refusals = await storage.refusals.purge(now() - REFUSALS_KEPT_MS)
+    const bodies = await storage.bodies.purge(now())
+    if (bodies > 0) log.info({ calls: bodies }, 'bodies of calls deleted, their retention is over')
     if (resources + operations > 0) log.info({ resources, operations, signIns, refusals }, 'purged')
   } catch (cause) {
     // The next run tries again; nothing depends on the hour.

@@ -8,6 +8,7 @@ import {
   ORGANIZATION_BUDGETS_V1,
   PROJECT_BUDGETS_V1,
 } from '../contract/budgets.v1.ts'
+import { BODIES_V1 } from '../contract/bodies.v1.ts'
 import { CALLS_V1 } from '../contract/calls.v1.ts'
 import { type Endpoint, fastifyPaths, matchesTemplate } from '../contract/endpoint.ts'
 import { ORGANIZATION_IAM_V1, PROJECT_IAM_V3 } from '../contract/iam.v3.ts'
@@ -31,6 +32,7 @@ import { apikeysHandlers } from './apikeys.ts'
 import { auditHandlers } from './audit-trail.ts'
 import { type Caller, authenticate } from './authenticate.ts'
 import { authorize } from './authorize.ts'
+import { bodyHandlers } from './bodies.ts'
 import { BODY_BYTES_MAX, decodeJson, fromFastify } from './body.ts'
 import { type Browser, browserOf } from './browser.ts'
 import { budgetHandlers } from './budgets.ts'
@@ -149,6 +151,7 @@ export async function createControl(deps: ControlDeps): Promise<Control> {
   register(fastify, reception, { table: PROJECTS_V3, handlers: projectsHandlers(storage) })
   register(fastify, reception, { table: POLLUX_V1, handlers: polluxHandlers(context) })
   register(fastify, reception, { table: CALLS_V1, handlers: callHandlers(storage) })
+  register(fastify, reception, { table: BODIES_V1, handlers: bodyHandlers(storage) })
   const budgets = budgetHandlers(storage)
   register(fastify, reception, { table: ORGANIZATION_BUDGETS_V1, handlers: budgets })
   register(fastify, reception, { table: PROJECT_BUDGETS_V1, handlers: budgets })

@@ -98,12 +98,13 @@ function record({ traffic, ...caller }: Caller, startMs: number, month: Month): 
   const usage = failure === null ? usageOf(manner, random) : NO_USAGE
   const firstByteMs = random.skewed(manner.firstByteMs)
   const outputTokens = usage.candidatesTokens + usage.thoughtsTokens
+  const answeredMs = firstByteMs + outputTokens * manner.msPerOutputToken
   const price = prices.find(manner.model, startMs)
   const cost = failure !== null || price === null ? 0 : costOf(usage, price, SERVED_PLAINLY)
   return {
     callId: random.uuid(),
     startTimeMs: startMs,
-    durationMs: Math.round(firstByteMs + outputTokens * manner.msPerOutputToken),
+    durationMs: Math.round(answeredMs),
     firstByteMs,
     projectNumber: caller.projectNumber,
     keyUid: caller.keyUid,
@@ -121,7 +122,20 @@ function record({ traffic, ...caller }: Caller, startMs: number, month: Month): 
     heldNanos: 0,
     ledger: [],
     clampedOutputTokens: null,
+    ...momentsOf(startMs, usage, { firstByteMs, answeredMs }),
   }
+}
+
+/** As a small machine would have it; of nothing random, so that the calls are the same as ever. */
+function momentsOf(
+  startMs: number,
+  { promptTokens }: Usage,
+  { firstByteMs, answeredMs }: { readonly firstByteMs: number; readonly answeredMs: number },
+) {
+  const receivedUs = 180 + (startMs % 140) + Math.round(promptTokens / 40)
+  const admittedUs = receivedUs + 90 + (startMs % 110)
+  const lastByteUs = Math.max(firstByteMs * 1_000, Math.round(answeredMs * 1_000) - 120 - (startMs % 90))
+  return { receivedUs, admittedUs, lastByteUs }
 }
 
 function usageOf(manner: Manner, random: Random): Usage {

@@ -99,7 +99,7 @@ function undigested(entry: Omit<ChainedEntry, 'digest'>): LogEntry {
     : methodName.startsWith('google.cloud.resourcemanager.')
       ? 'cloudresourcemanager.googleapis.com'
       : 'pollux'
-  const isReveal = methodName.endsWith('.GetKeyString')
+  const isReveal = /\.(?:GetKeyString|GetCallBodies)$/.test(methodName)
   return {
     logName: `${parent}/logs/cloudaudit.googleapis.com%2F${isReveal ? 'data_access' : 'activity'}`,
     insertId: entry.insertId,

@@ -120,11 +120,13 @@ describe('unpriced is null, never a cost', () => {
       { promptTokens: 1, cachedTokens: 1, details: { ...NO_DETAILS, cached: counts({ video: 1 }) } },
       {},
     ],
-    [
-      'a modality nobody knows',
-      { promptTokens: 1, details: { ...NO_DETAILS, prompt: [{ modality: 'SMELL', tokenCount: 1 }] } },
-      {},
-    ],
+    ...(['prompt', 'cached', 'toolUsePrompt', 'candidates'] as const).map(
+      (part): [string, Partial<Usage>, Partial<Served>] => [
+        `a modality nobody knows, in ${part}`,
+        { promptTokens: 9, details: { ...NO_DETAILS, [part]: [{ modality: 'SMELL', tokenCount: 1 }] } },
+        {},
+      ],
+    ),
     ['maps without a price', { promptTokens: 1 }, { mapsQueries: 1 }],
   ])('%s', (_, usage, reply) => {
     expect(costOf(used(usage), price, served(reply))).toBeNull()
@@ -169,6 +171,38 @@ describe('unpriced is null, never a cost', () => {
     }
     expect(costOf(used({ promptTokens: 1, details }), price)).toBe(300)
   })
+})
+
+describe('fees', () => {
+  const grounded = parsePrice(
+    { ...flash, tools: { googleMaps: { usdPer1000: 25, unit: 'groundedPrompt' } } },
+    null,
+  )
+  const queried = parsePrice({ ...flash, tools: { googleMaps: { usdPer1000: 25, unit: 'query' } } }, null)
+  test.each([0, 1, 5])('of maps, %i times: for the prompt once, or for each query', mapsQueries => {
+    expect(costOf(NO_USAGE, grounded, served({ mapsQueries }))).toBe(Math.min(1, mapsQueries) * 25_000_000)
+    expect(costOf(NO_USAGE, queried, served({ mapsQueries }))).toBe(mapsQueries * 25_000_000)
+  })
+
+  test('of search, where only maps have a price, are unknown', () => {
+    expect(costOf(NO_USAGE, queried, served({ searchPrompts: 1 }))).toBeNull()
+    expect(costOf(NO_USAGE, queried, served({ searchQueries: 1 }))).toBeNull()
+  })
+
+  test.each([
+    [1, 1],
+    [3_600, 1_000],
+    [3_601, 1_001],
+    [7_200, 2_000],
+  ])(
+    'of %i tokens kept for a second, at a dollar for a million in an hour: %i',
+    (storedTokenSeconds, nanos) => {
+      const kept = parsePrice({ ...flash, cacheStoragePerMTokenHour: 1 }, null)
+      expect(costOf(NO_USAGE, kept, served({ storedTokenSeconds }))).toBe(nanos)
+      // One rounding for all of it.
+      expect(costOf(used({ promptTokens: 1 }), kept, served({ storedTokenSeconds }))).toBe(300 + nanos)
+    },
+  )
 })
 
 describe('the tier', () => {

@@ -27,7 +27,7 @@ export const DEGRADED_MODES = {
     calls: 'refused with 503',
   },
   usage: {
-    when: 'usage records do not become durable: the database is down, hangs, is full, or a commit takes more than 2 s',
+    when: 'usage records do not become durable: the database is down, hangs, is full or damaged, or a commit takes more than 2 s',
     happens: 'no call is let in; finished replies wait up to 10 s for their last byte, then are cut',
     kept: 'usage of what was sent stands in the journal of the node, with fsync, and is posted later, once',
     calls: 'refused with 503',

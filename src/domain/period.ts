@@ -12,7 +12,8 @@ export const DEFAULT_TIME_ZONE = 'America/Los_Angeles'
 
 const FOREVER: PeriodWindow = { startMs: 0, endMs: null }
 
-interface BoundedWindow extends PeriodWindow {
+/** A day or a month. */
+export interface BoundedWindow extends PeriodWindow {
   readonly endMs: number
 }
 
@@ -27,6 +28,8 @@ const lastWindows = {
  * starts at the first moment of its date: later than midnight where a clock change skips midnight, and with the first of
  * two where one repeats it. Windows follow each other without gap or overlap.
  */
+export function periodWindow(period: 'day' | 'month', zone: string, atMs: number): BoundedWindow
+export function periodWindow(period: BudgetPeriod, zone: string, atMs: number): PeriodWindow
 export function periodWindow(period: BudgetPeriod, zone: string, atMs: number): PeriodWindow {
   if (period === 'total') return FOREVER
   const known = lastWindows[period].get(zone)

@@ -7,7 +7,10 @@ export const ROLES = {
     title: 'Editor',
     description: 'Keys, and the settings of projects. No money, no access of others.',
   },
-  'roles/viewer': { title: 'Viewer', description: 'Reads everything but keyStrings and access of others.' },
+  'roles/viewer': {
+    title: 'Viewer',
+    description: 'Reads everything but keyStrings, bodies of calls and access of others.',
+  },
   'roles/serviceusage.apiKeysAdmin': { title: 'API Keys Admin', description: 'Keys, with their keyStrings.' },
   'roles/serviceusage.apiKeysViewer': {
     title: 'API Keys Viewer',
@@ -17,10 +20,15 @@ export const ROLES = {
     title: 'keyString Viewer',
     description: 'Reads keys, with their keyStrings.',
   },
+  'roles/pollux.bodyViewer': {
+    title: 'Body Viewer',
+    description: 'Reads calls with their bodies, where they are kept.',
+  },
   'roles/billing.admin': { title: 'Billing Admin', description: 'Budgets, usage and the ledger.' },
   'roles/pollux.auditor': {
     title: 'Auditor',
-    description: 'Reads everything but keyStrings, who may do what included. Changes nothing.',
+    description:
+      'Reads everything but keyStrings and bodies of calls, who may do what included. Changes nothing.',
   },
   'roles/resourcemanager.projectCreator': {
     title: 'Project Creator',
@@ -48,6 +56,7 @@ const ORGANIZATION_ROLES: ReadonlySet<Role> = new Set<Role>([
 const EDITOR = 'roles/editor'
 const VIEWER = 'roles/viewer'
 const AUDITOR = 'roles/pollux.auditor'
+const BODIES = 'roles/pollux.bodyViewer'
 const BILLING = 'roles/billing.admin'
 const KEYS_ADMIN = 'roles/serviceusage.apiKeysAdmin'
 const KEYS_VIEWER = 'roles/serviceusage.apiKeysViewer'
@@ -60,7 +69,7 @@ const READ_KEYS = [EDITOR, VIEWER, AUDITOR, KEYS_ADMIN, KEYS_VIEWER, KEY_STRINGS
 const READ_MONEY = [EDITOR, VIEWER, AUDITOR, BILLING] as const
 const READ_ACCOUNTS = [EDITOR, VIEWER, AUDITOR, ACCOUNT_ADMIN, ACCOUNT_KEY_ADMIN] as const
 const READ_CREDENTIALS = [AUDITOR, ACCOUNT_ADMIN, ACCOUNT_KEY_ADMIN] as const
-const READ_PROJECTS = [...READ_KEYS, BILLING, ACCOUNT_ADMIN, ACCOUNT_KEY_ADMIN] as const
+const READ_PROJECTS = [...READ_KEYS, BODIES, BILLING, ACCOUNT_ADMIN, ACCOUNT_KEY_ADMIN] as const
 
 /**
  * Every permission that a route can ask for, and the roles that hold it. An owner holds all, so a new permission with no
@@ -117,7 +126,9 @@ const HOLDERS = {
   'pollux.priceOverrides.create': [BILLING],
   'pollux.priceOverrides.delete': [BILLING],
   'pollux.priceOverrides.list': READ_MONEY,
-  'pollux.usage.get': READ_MONEY,
+  'pollux.usage.get': [...READ_MONEY, BODIES],
+  'pollux.calls.getBodies': [BODIES],
+  'pollux.bodySettings.update': [],
   'pollux.metrics.get': [AUDITOR, 'roles/monitoring.viewer'],
   'pollux.users.create': [],
   'pollux.users.get': [AUDITOR],
@@ -166,7 +177,7 @@ export function allPermissions(): readonly Permission[] {
   return Object.keys(HOLDERS) as Permission[]
 }
 
-/** Those that change nothing and reveal no keyString: what a read-only scope leaves. */
+/** Those that change nothing and reveal neither keyStrings nor bodies of calls: what a read-only scope leaves. */
 export function readingPermissions(): readonly Permission[] {
   return allPermissions().filter(permission => /\.(?:get|list|lookup|getIamPolicy|verify)$/.test(permission))
 }

@@ -15,6 +15,7 @@ const project: Project = {
   modelAliases: {},
   tier: null,
   recoverableKeys: false,
+  bodyRetentionHours: null,
 }
 
 describe('a search query', () => {

@@ -24,6 +24,8 @@ export interface Project {
   readonly tier: string | null
   /** Whether the keyStrings of keys made from now on are sealed and kept, so that they can be read again. */
   readonly recoverableKeys: boolean
+  /** For how many hours the bodies of its calls are kept; null: they are not. */
+  readonly bodyRetentionHours: number | null
 }
 
 /** Where an alias leads: a model id, and an API version if the target is not served under the one that was asked. */

@@ -1,24 +1,14 @@
 /** The windows in which rates are counted: fixed ones, as Google's are. */
-import { periodWindow } from './period.ts'
+import { type BoundedWindow, periodWindow } from './period.ts'
 import type { QuotaWindow } from './quota.ts'
 
 const MINUTE_MS = 60_000
 
-/** `[startMs, endMs)`, epoch ms. */
-export interface RateWindow {
-  readonly startMs: number
-  readonly endMs: number
-}
-
 /** The minute of UTC, or the day of `zone`, that holds `atMs`. */
-export function rateWindow(kind: Exclude<QuotaWindow, 'slots'>, zone: string, atMs: number): RateWindow {
-  if (kind === 'minute') {
-    const startMs = Math.floor(atMs / MINUTE_MS) * MINUTE_MS
-    return { startMs, endMs: startMs + MINUTE_MS }
-  }
-  const { startMs, endMs } = periodWindow('day', zone, atMs)
-  if (endMs === null) throw new Error('a day without an end')
-  return { startMs, endMs }
+export function rateWindow(kind: Exclude<QuotaWindow, 'slots'>, zone: string, atMs: number): BoundedWindow {
+  if (kind === 'day') return periodWindow('day', zone, atMs)
+  const startMs = Math.floor(atMs / MINUTE_MS) * MINUTE_MS
+  return { startMs, endMs: startMs + MINUTE_MS }
 }
 
 /**
@@ -26,8 +16,8 @@ export function rateWindow(kind: Exclude<QuotaWindow, 'slots'>, zone: string, at
  * day and still finds its own among them.
  */
 export function midnightsAround(zone: string, atMs: number): readonly number[] {
-  const today = rateWindow('day', zone, atMs)
-  const yesterday = rateWindow('day', zone, today.startMs - 1)
-  const tomorrow = rateWindow('day', zone, today.endMs)
+  const today = periodWindow('day', zone, atMs)
+  const yesterday = periodWindow('day', zone, today.startMs - 1)
+  const tomorrow = periodWindow('day', zone, today.endMs)
   return [yesterday.startMs, today.startMs, today.endMs, tomorrow.endMs]
 }

@@ -181,30 +181,26 @@ export function quotaRules(
   { projectNumber, lineage }: QuotaOwner,
   { tier, projectLimits, keyLimits }: QuotaGrant,
 ): QuotaRules | null {
-  const own = new Set(projectLimits.map(placeOf))
-  const suffix = tier?.quotaIdSuffix ?? ''
-  const ofTier = (tier?.limits ?? []).filter(limit => !own.has(placeOf(limit)))
+  const ofTier = tier === null ? [] : limitsOf(tier.limits, tier.quotaIdSuffix)
   const sources: Source[] = [
     {
       scope: 'project',
       idPrefix: `{${projectNumber}}`,
-      limits: [
-        ...projectLimits.map(limit => ({ ...limit, quotaIdSuffix: '' })),
-        ...ofTier.map(limit => ({ ...limit, quotaIdSuffix: suffix })),
-      ],
+      // The first of a metric and model is the one that counts.
+      limits: [...limitsOf(projectLimits, ''), ...ofTier],
     },
     {
       scope: 'key',
       idPrefix: `{${projectNumber}}:${lineage}`,
-      limits: keyLimits.map(limit => ({ ...limit, quotaIdSuffix: '' })),
+      limits: limitsOf(keyLimits, ''),
     },
   ]
   const limited = sources.filter(({ limits }) => limits.length > 0)
   return limited.length === 0 ? null : new QuotaRules(limited)
 }
 
-function placeOf({ metric, model }: QuotaLimit): string {
-  return `${metric} ${model ?? ''}`
+function limitsOf(limits: readonly QuotaLimit[], quotaIdSuffix: string): Source['limits'] {
+  return limits.map(limit => ({ ...limit, quotaIdSuffix }))
 }
 
 /** For each metric: the limit of the model, else that of each model; and the one of all models together. */

@@ -8,7 +8,8 @@ const CREDENTIAL = new RegExp(
     'AIza[\\w-]{20,}',
     'AQ\\.[\\w-]{10,}',
     'ya29\\.[\\w.-]{10,}',
-    'eyJ[\\w-]{10,}\\.eyJ[\\w-]{10,}\\.[\\w-]{10,}',
+    // From the start of a word on (behind an escape of JSON, too): else a long one is looked through from each `eyJ` in it.
+    '(?:(?<![\\w-])|(?<=\\\\[bfnrt]))eyJ[\\w-]{10,}\\.eyJ[\\w-]{10,}\\.[\\w-]{10,}',
     '-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----(?:[\\w+/=\\s]|\\\\[nr])*',
     '(?<=[?&](?:key|access_token)=)[^&\\s"\\\\]+',
     '(?<=api_key:)[^\\s\'",}\\\\]+',

@@ -83,6 +83,12 @@ export interface UsageRecord {
   readonly ledger: readonly number[]
   /** The output limit it was clamped to; null where it was not. */
   readonly clampedOutputTokens: number | null
+  /** From the start until its key was known and its body read, microseconds; null: not measured. */
+  readonly receivedUs: number | null
+  /** From the start until it was let in: its limits and budgets had room; null: not measured. */
+  readonly admittedUs: number | null
+  /** From the start to the upstream's last byte; null when its answer did not end, or was not measured. */
+  readonly lastByteUs: number | null
 }
 
 /** Which calls are asked for: all fields that are given must hold. */

@@ -70,10 +70,7 @@ export class BoundedAsk implements Ask {
   constructor(bounds: CallBounds, charge: Charging, rule: ClampRule) {
     const { price, basisPoints } = charge
     this.worstNanos = chargedNanos(nanosOf(worstCase(bounds, price), price), basisPoints)
-    this.floorNanos =
-      rule.policy === 'refuse'
-        ? this.worstNanos
-        : chargedNanos(nanosOf(floorOf(bounds, price, rule), price), basisPoints)
+    this.floorNanos = chargedNanos(nanosOf(floorOf(bounds, price, rule), price), basisPoints)
     this.#bounds = bounds
     this.#charge = charge
     this.#rule = rule

@@ -59,14 +59,14 @@ export function frozen(budget: Budget): ApiError {
   return refusal('BUDGET_FROZEN', message, { budget, metadata: {} })
 }
 
-/** Other calls hold what is left: worth another try in a moment. */
+/** Other calls hold what is left: worth another try in a moment. `asOf` tells when that was looked at. */
 export function spendHeld(budget: Budget): ApiError {
   const message =
     `${spoken(budget)} is not spent, but other calls hold what is left of it. ` +
     `Please retry in ${RETRY_SECONDS}s.`
   return new BudgetRefusal('SPEND_HELD', message, {
     budget,
-    metadata: { budget: budgetName(budget) },
+    metadata: { budget: budgetName(budget), asOf: new Date().toISOString() },
     details: [
       violation(budget, message),
       { '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: `${RETRY_SECONDS}s` },

@@ -1,6 +1,7 @@
 /** The words of the data plane: a call, the evidence each step hands to the next, and the ports it needs. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Budget } from '../domain/budget.ts'
+import type { CallBodies } from '../domain/call-bodies.ts'
 import type { CapHitReason } from '../domain/cap-hit.ts'
 import type { ApiError } from '../domain/error.ts'
 import type { Key } from '../domain/key.ts'
@@ -32,6 +33,8 @@ export interface Call {
   readonly startTimeMs: number
   /** performance.now() at the start. */
   readonly startedMs: number
+  /** performance.now() when its key was known and its body read; the start until then. */
+  receivedAtMs: number
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly target: RequestTarget
@@ -51,6 +54,8 @@ export interface KeyEntry {
   readonly priceBasisPoints: number
   /** The rate limits of its calls; null: none, and nothing is counted. */
   readonly quotas: QuotaRules | null
+  /** Whether its project keeps the bodies of calls. */
+  readonly keepsBodies: boolean
   /** `projects/<number>`, as errors name the consumer. */
   readonly consumer: string
   /** What the key was found to allow so far: an entry never changes, a changed key gets a new one. */
@@ -129,6 +134,7 @@ export interface Gateway {
   readonly prices: Pick<PriceList, 'find'>
   readonly modelLimits: Pick<ModelLimits, 'find'>
   readonly bodies: ByteBudget
+  readonly bodyLog: BodyLog
   readonly intake: Pick<Intake, 'check'>
   readonly openCalls: OpenCalls
   readonly events: GatewayEvents
@@ -144,6 +150,17 @@ export interface UsageLog {
   append(record: UsageRecord, charges: readonly Charge[], onDurable: () => void): Promise<void>
   /** False while records do not become durable: then no call is let in (MONEY.md rule 22). */
   isFlowing(): boolean
+}
+
+/** Where bodies of calls go whose projects keep them. Nothing here waits or throws. */
+export interface BodyLog {
+  /** Room for so many bytes, until they are given back or kept; false: there is none. */
+  take(bytes: number): boolean
+  give(bytes: number): void
+  /** Takes over what was taken for these bytes. */
+  keep(bodies: CallBodies): void
+  /** There was no room: counts that the bodies of a call are lost. */
+  drop(): void
 }
 
 /** Where open holds stand on this node's disk until their calls are settled (MONEY.md rule 16). */

@@ -32,15 +32,17 @@ function bounds(body: unknown, kind: BodyKind = 'generate', model = FLASH) {
   return boundsOf({ ...inspected, method: methodOf(kind) }, limits.find(model), [])
 }
 
-function reasonOf(body: unknown, kind: BodyKind = 'generate'): string | null {
+function refusalOf(body: unknown, kind: BodyKind = 'generate'): ApiError | null {
   try {
     inspect(body, kind)
     return null
   } catch (error) {
-    if (error instanceof ApiError) return error.reason
+    if (error instanceof ApiError) return error
     throw error
   }
 }
+
+const reasonOf = (body: unknown): string | null => refusalOf(body)?.reason ?? null
 
 const config = (generationConfig: unknown) => ({ generationConfig })
 const parts = (...list: unknown[]) => ({ contents: [{ parts: list }] })
@@ -82,28 +84,71 @@ describe('what a body asks for', () => {
     expect(demand(body)).toMatchObject(expected)
   })
 
-  it.each<[string, unknown, BodyKind?]>([
-    ['a fraction', config({ maxOutputTokens: 1.5 })],
-    ['a text that is no decimal', config({ maxOutputTokens: '1e3' })],
-    ['a truth value', config({ candidateCount: true })],
-    ['a list for a number', config({ candidateCount: [4] })],
-    ['more than 2^53', config({ maxOutputTokens: 2 ** 53 })],
-    ['a list for the config', { generationConfig: [{ candidateCount: 8 }] }],
-    ['a list for the config, snake_case', { generation_config: [{ candidate_count: 8 }] }],
-    ['a list for thinkingConfig', config({ thinkingConfig: [{ thinkingBudget: 1 }] })],
-    ['a number for the tier', { serviceTier: 2 }],
-    ['a list for the tier', { service_tier: ['priority'] }],
-    ['a list for a blob', parts({ inlineData: [{ mimeType: 'image/png', data: '' }] })],
-    ['a text for a blob', parts({ inlineData: 'image/png' })],
-    ['a list inside the parts', { contents: [{ parts: [[blob('image/png', '')]] }] }],
-    ['a list inside the contents', { contents: [[{ parts: [blob('image/png', '')] }]] }],
+  it.each<[string, unknown, string, BodyKind?]>([
+    ['a fraction', config({ maxOutputTokens: 1.5 }), 'generationConfig.maxOutputTokens'],
+    ['a text that is no decimal', config({ maxOutputTokens: '1e3' }), 'generationConfig.maxOutputTokens'],
+    ['a truth value', config({ candidateCount: true }), 'generationConfig.candidateCount'],
+    ['a list for a number', config({ candidateCount: [4] }), 'generationConfig.candidateCount'],
+    ['more than 2^53', config({ maxOutputTokens: 2 ** 53 }), 'generationConfig.maxOutputTokens'],
+    [
+      'a fraction of a thought',
+      config({ thinkingConfig: { thinking_budget: 0.5 } }),
+      'generationConfig.thinkingConfig.thinkingBudget',
+    ],
+    ['a list for the config', { generationConfig: [{ candidateCount: 8 }] }, 'generationConfig'],
+    [
+      'a list for the config, snake_case',
+      { generation_config: [{ candidate_count: 8 }] },
+      'generationConfig',
+    ],
+    [
+      'a list for thinkingConfig',
+      config({ thinkingConfig: [{ thinkingBudget: 1 }] }),
+      'generationConfig.thinkingConfig',
+    ],
+    ['a number for the tier', { serviceTier: 2 }, 'serviceTier'],
+    ['a list for the tier', { service_tier: ['priority'] }, 'serviceTier'],
+    ['a list for a blob', parts({ inlineData: [{ mimeType: 'image/png', data: '' }] }), 'inlineData'],
+    ['a text for a blob', parts({ inlineData: 'image/png' }), 'inlineData'],
+    ['a list inside the parts', { contents: [{ parts: [[blob('image/png', '')]] }] }, 'parts'],
+    ['a list inside the contents', { contents: [[{ parts: [blob('image/png', '')] }]] }, 'contents'],
     [
       'two tiers in one batch',
       { requests: [{ service_tier: 'priority' }, { service_tier: 'flex' }] },
+      'serviceTier',
       'batchEmbed',
     ],
-  ])('%s is refused: another parser may read it as something', (_, body, kind) => {
-    expect(reasonOf(body, kind)).toBe('FIELD_INVALID')
+  ])('%s is refused by its name: another parser may read it as something', (_, body, field, kind) => {
+    const refusal = refusalOf(body, kind)
+    expect(refusal?.reason).toBe('FIELD_INVALID')
+    expect(refusal?.message).toMatch(`Invalid value at '${field}': must be `)
+  })
+
+  it.each<[string, unknown, string, BodyKind?]>([
+    ['a number', config({ maxOutputTokens: 1.5 }), 'must be a whole number'],
+    ['a tier', { serviceTier: 2 }, 'must be a string'],
+    ['a blob', parts({ inlineData: 'image/png' }), 'must be a JSON object'],
+    [
+      'the tiers of a batch',
+      { requests: [{ service_tier: 'priority' }, { service_tier: 'flex' }] },
+      'must be the same in all requests',
+      'batchEmbed',
+    ],
+  ])('%s is refused with what it has to be', (_, body, expected, kind) => {
+    expect(refusalOf(body, kind)?.message.endsWith(`': ${expected}`)).toBe(true)
+  })
+
+  it.each<[string, readonly object[], string | null]>([
+    ['all of its requests name', [{ serviceTier: 'flex' }, { service_tier: 'flex' }], 'flex'],
+    ['some of its requests name', [{}, { serviceTier: 'flex' }, {}], 'flex'],
+    ['none names: none', [{}, {}], null],
+  ])('the tier of a batch is the one that %s', (_, requests, tier) => {
+    expect(demand({ requests }, 'batchEmbed').tier).toBe(tier)
+  })
+
+  it('contents that can hold no media are for the upstream to judge', () => {
+    expect(reasonOf({ contents: ['a text for a content'] })).toBeNull()
+    expect(reasonOf({ contents: [{ parts: ['a text for a part'] }] })).toBeNull()
   })
 
   it.each<[string, unknown]>([
@@ -145,6 +190,11 @@ describe('what a prompt can be billed for', () => {
       parts({ functionResponse: { name: 'f', response: {}, parts: [film] } }),
       ['text', 'video'],
     ],
+    [
+      'a type that is none',
+      parts({ inlineData: { mimeType: 5, data: 'AAAA' } }),
+      ['text', 'image', 'audio', 'video', 'document'],
+    ],
     ['a type that says nothing', parts(blob('', 'AAAA')), ['text', 'image', 'audio', 'video', 'document']],
     [
       'a public film',
@@ -156,6 +206,36 @@ describe('what a prompt can be billed for', () => {
     const { promptTokensBound, inputModalities } = bounds(body)
     expect(promptTokensBound).toBe(inputTokenLimit)
     expect(inputModalities.toSorted()).toEqual(modalities.toSorted())
+  })
+
+  it.each<[string, readonly string[]]>([
+    ['image/png', ['image', 'text']],
+    ['IMAGE/HEIC', ['image', 'text']],
+    ['audio/mp3', ['audio', 'text']],
+    ['text/csv', ['text']],
+    ['Text/Plain', ['text']],
+    ['application/json', ['text']],
+    ['Application/JSON', ['text']],
+    ['text', ['text']],
+    ['application/jsonl', ['audio', 'document', 'image', 'text', 'video']],
+    ['json', ['audio', 'document', 'image', 'text', 'video']],
+    ['application/image', ['audio', 'document', 'image', 'text', 'video']],
+  ])('a blob of type %s can hold %j, and nothing else is billed for it', (mimeType, modalities) => {
+    expect(bounds(parts(blob(mimeType, 'AAAA'))).inputModalities.toSorted()).toEqual(modalities)
+  })
+
+  it('several blobs: as much as all of them, in whatever any of them holds', () => {
+    const both = parts(
+      blob('image/png', 'AAAA'),
+      blob('text/plain', 'AAAA'),
+      blob('audio/mp3', 'A'.repeat(400)),
+    )
+    const { prompt, inputModalities } = demand(both)
+    // 4 characters of base64 are 3 bytes; a token of MP3 is 2 of them.
+    expect(prompt.mediaTokens).toBe(IMAGE_TOKENS + 3 + 150)
+    expect(prompt.textBytes).toBe(Buffer.byteLength(JSON.stringify(both)) - 408)
+    expect(prompt.hasReference).toBe(false)
+    expect(inputModalities.toSorted()).toEqual(['audio', 'image', 'text'])
   })
 
   it('an image: as much as an image takes, whatever its bytes', () => {

@@ -80,10 +80,10 @@ function withConfig(demand: Demand, request: JsonObject): Demand {
   const config = asObject(fieldOf(request, 'generationConfig'))
   if (config === null) return withTier
   const thinking = asObject(fieldOf(config, 'thinkingConfig'))
-  const maxOutputTokens = wholeIn(config, 'maxOutputTokens', 'generationConfig')
+  const maxOutputTokens = wholeIn(config, 'maxOutputTokens', 'generationConfig') ?? 0
   return {
     ...withTier,
-    maxOutputTokens: maxOutputTokens === null || maxOutputTokens <= 0 ? null : maxOutputTokens,
+    maxOutputTokens: maxOutputTokens > 0 ? maxOutputTokens : null,
     thinkingBudget:
       thinking === null ? null : wholeIn(thinking, 'thinkingBudget', 'generationConfig.thinkingConfig'),
     candidateCount: Math.max(1, wholeIn(config, 'candidateCount', 'generationConfig') ?? 1),
@@ -103,10 +103,8 @@ function wholeIn(config: JsonObject, name: string, where: string): number | null
   const value = fieldOf(config, name)
   if (value === undefined) return null
   const number = typeof value === 'string' && /^-?\d{1,15}$/.test(value) ? Number(value) : value
-  if (typeof number !== 'number' || !Number.isSafeInteger(number)) {
-    throw invalidField(`${where}.${name}`, 'must be a whole number')
-  }
-  return number
+  if (!Number.isSafeInteger(number)) throw invalidField(`${where}.${name}`, 'must be a whole number')
+  return Number(number)
 }
 
 interface Media {

@@ -7,6 +7,7 @@ import { type Reply, writeReply } from '../http/reply.ts'
 import { admit } from './admit.ts'
 import { authorizeBody, authorizeTarget } from './authorize.ts'
 import type { Access, Admission, Call, Gateway } from './call.ts'
+import { CallCopy } from './call-copy.ts'
 import { upstreamRequest } from './forward.ts'
 import { identify } from './identify.ts'
 import { meterStream, meterUnary } from './meter.ts'
@@ -45,6 +46,7 @@ async function handle(call: Call, io: Gateway): Promise<Reply> {
   const caller = identified instanceof Promise ? await identified : identified
   const access = authorizeTarget(caller, call)
   const bytes = await bodyOf(access, call, io)
+  call.receivedAtMs = performance.now()
   try {
     const grant = authorizeBody(access, bytes)
     const admitted = admit(grant, call, io)
@@ -65,21 +67,29 @@ function bodyOf(access: Access, call: Call, io: Gateway): Buffer | Promise<Buffe
 
 /** Forwards and meters an admitted call. It is open, and so can be cut, until it is settled. */
 async function run(admission: Admission, call: Call, io: Gateway): Promise<Reply> {
+  const { grant } = admission
+  const copy = grant.caller.entry.keepsBodies ? new CallCopy(call, grant, io.bodyLog) : null
   const open = new OpenCall(call, admission, {
     drainMs: io.limits.drainMs,
-    onCut: error => writeReply(call.response, errorReply(error, call)),
+    onCut: error => {
+      const reply = errorReply(error, call)
+      writeReply(call.response, copy?.over(reply) ?? reply)
+    },
+    copy,
   })
   io.openCalls.add(open)
-  const { grant } = admission
   try {
     const request = upstreamRequest(admission, call)
-    if (grant.method.streams) return await meterStream(await io.upstream.stream(request, open), open, io)
-    return await meterUnary(await io.upstream.fetch(request, open, io.limits.replyBytesMax), open, io)
+    const reply = grant.method.streams
+      ? await meterStream(await io.upstream.stream(request, open), open, io)
+      : await meterUnary(await io.upstream.fetch(request, open, io.limits.replyBytesMax), open, io)
+    return copy === null ? reply : copy.over(reply)
   } catch (thrown) {
     const failure = thrown instanceof ForwardFailure ? thrown : null
     const error = failure?.error ?? toApiError(thrown)
     const given = open.given()
     if (failure !== null && given === null) io.events.upstreamFailed(error, call)
+    copy?.over(errorReply(error, call))
     if (!admission.hold.settled) {
       const outcome = failure?.sent === false ? 'void' : 'estimated'
       await settle(open, { outcome, httpStatus: given ?? error.httpStatus }, io)
@@ -92,10 +102,12 @@ async function run(admission: Admission, call: Call, io: Gateway): Promise<Reply
 }
 
 function callOf({ request, response, target, requestId, clientAddress }: Exchange): Call {
+  const startedMs = performance.now()
   return {
     id: requestId,
     startTimeMs: Date.now(),
-    startedMs: performance.now(),
+    startedMs,
+    receivedAtMs: startedMs,
     request,
     response,
     target,

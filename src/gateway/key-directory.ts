@@ -122,6 +122,7 @@ function entryOf({ key, project, budgets, quota }: Found): KeyEntry {
     tierRules: quota.tier === null ? null : compileTier(quota.tier),
     priceBasisPoints: quota.tier?.priceBasisPoints ?? LIST_PRICE_BASIS_POINTS,
     quotas: quotaRules({ projectNumber: project.number, lineage: key.lineage }, quota),
+    keepsBodies: project.bodyRetentionHours !== null,
     consumer: `projects/${project.number}`,
     permitted: new Map(),
   }

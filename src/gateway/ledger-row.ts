@@ -121,12 +121,15 @@ export function lacking({ rows }: HeldMoney, nanos: number): Take[] {
 const SHARE_SECONDS = 2
 const SHARE_CALLS = 8
 const SHARE_OF_REST = 16
+/** Of a budget that was not asked for yet only the cap is known: enough that the next take is not soon. */
+const SHARE_OF_CAP = 64
 /** Near the cap other nodes find something left as well. */
 const SHARE_OF_REST_BESIDE_PEERS = 4
 
-/** How much to ask for beside what a call lacks, in whole nano-dollars. */
-export function shareOf(row: Row | undefined, ask: Ask): number {
-  return Math.max(recentSpend(row, ask), Math.floor((row?.restNanos ?? 0) / SHARE_OF_REST))
+/** How much to ask for beside what a call lacks, in whole nano-dollars, of a budget with this cap. */
+export function shareOf(row: Row | undefined, capNanos: number, ask: Ask): number {
+  const part = row === undefined ? capNanos / SHARE_OF_CAP : row.restNanos / SHARE_OF_REST
+  return Math.max(recentSpend(row, ask), Math.floor(part))
 }
 
 /** The same where other nodes draw on the row: nothing in advance but for recent spend, and for all who wait here. */

@@ -343,9 +343,9 @@ export class Ledger {
     return takes
   }
 
-  #shareOf({ uid }: Budget, { ask, line }: Waiter): number {
+  #shareOf({ uid, capNanos }: Budget, { ask, line }: Waiter): number {
     const row = this.#shares.get(uid)
-    if (this.#peers === null) return shareOf(row, ask)
+    if (this.#peers === null) return shareOf(row, capNanos, ask)
     return shareBesidePeers(row, ask, line.worstOn(uid))
   }
 

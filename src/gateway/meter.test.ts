@@ -13,12 +13,25 @@ it.each(['generateContent', 'streamGenerateContent'])(
     const records: UsageRecord[] = []
     let aborted: Error | null = null
     const head = { status: 302, contentType: null, retryAfter: null, serviceTier: null }
-    const call = { id: 'c', startTimeMs: 0, startedMs: 0, target: { path: '', query: new URLSearchParams() } }
+    const call = {
+      id: 'c',
+      startTimeMs: 0,
+      startedMs: 0,
+      receivedAtMs: 1,
+      target: { path: '', query: new URLSearchParams() },
+    }
     const { method } = routeOf('POST', `/v1beta/models/m:${verb}`)
     const entry = { project: { number: '1' }, key: { uid: 'k' } }
     const grant = { method, caller: { entry }, model: 'm', requestBytes: 1 }
     const admission = { grant, hold: { settled: false, price: null, quota: null, money: null } }
-    const open = { call, grant, admission, given: () => null } as unknown as OpenCall
+    const open = {
+      call,
+      grant,
+      admission,
+      copy: null,
+      given: () => null,
+      admittedAtMs: 2,
+    } as unknown as OpenCall
     const io = {
       usage: { append: (record: UsageRecord) => Promise.resolve(void records.push(record)) },
       events: { callSettled: () => {}, upstreamFailed: () => {} },
@@ -29,10 +42,17 @@ it.each(['generateContent', 'streamGenerateContent'])(
           open,
           io,
         )
-      : meterUnary({ ...head, atMs: 0, body: Buffer.from('<html>') }, open, io)
+      : meterUnary({ ...head, atMs: 0, endedAtMs: 3, body: Buffer.from('<html>') }, open, io)
     await expect(answered).rejects.toMatchObject({ reason: 'UPSTREAM_BROKEN', httpStatus: 502 })
     expect(records).toMatchObject([
-      { outcome: 'void', httpStatus: 502, usage: { totalTokens: 0 }, costNanos: 0, postedNanos: 0 },
+      {
+        outcome: 'void',
+        httpStatus: 502,
+        usage: { totalTokens: 0 },
+        costNanos: 0,
+        postedNanos: 0,
+        receivedUs: 1_000,
+      },
     ])
     if (method.streams) expect(aborted).toBeInstanceOf(Error)
   },

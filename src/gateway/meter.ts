@@ -25,11 +25,9 @@ export async function meterUnary(answer: WholeAnswer, open: OpenCall, io: Gatewa
   const { grant } = open
   const json = parseReply(body)
   if (json === null) {
-    await settle(
-      open,
-      { outcome: 'estimated', httpStatus: open.given() ?? 502, firstByteAtMs: answer.atMs },
-      io,
-    )
+    const httpStatus = open.given() ?? 502
+    const { atMs: firstByteAtMs, endedAtMs: lastByteAtMs } = answer
+    await settle(open, { outcome: 'estimated', httpStatus, firstByteAtMs, lastByteAtMs }, io)
     throw new ApiError('UPSTREAM_BROKEN', 'The upstream answered with something that is no JSON.')
   }
   const reply = filterModels(json, grant) ?? body
@@ -42,6 +40,7 @@ export async function meterUnary(answer: WholeAnswer, open: OpenCall, io: Gatewa
     served,
     httpStatus: open.given() ?? status,
     firstByteAtMs: answer.atMs,
+    lastByteAtMs: answer.endedAtMs,
     responseBytes: reply.length,
   }
   await settle(open, ending, io)
@@ -69,6 +68,7 @@ async function refusal(
   body: Buffer,
   { open, io }: { readonly open: OpenCall; readonly io: Gateway },
 ): Promise<Reply> {
+  const lastByteAtMs = performance.now()
   const { call, grant } = open
   const asArray = grant.method.streams && !wantsEvents(call)
   const scrub = (text: string): string => io.upstream.scrub(text)
@@ -78,7 +78,7 @@ async function refusal(
     io.events.upstreamCredentialRefused({ callId: call.id, httpStatus, reason: judged.credentialReason })
   }
   const httpStatus = open.given() ?? judged.httpStatus
-  await settle(open, { outcome: 'void', httpStatus, firstByteAtMs: answer.atMs }, io)
+  await settle(open, { outcome: 'void', httpStatus, firstByteAtMs: answer.atMs, lastByteAtMs }, io)
   return {
     status: judged.httpStatus,
     headers: replyHeaders(call, answer, 'application/json; charset=UTF-8'),

@@ -1,6 +1,7 @@
 import type { ApiError } from '../domain/error.ts'
 import { toApiError } from '../http/render.ts'
 import type { Admission, Call, Grant, KeyEntry } from './call.ts'
+import type { CallCopy } from './call-copy.ts'
 import type { Abortable, Sender } from './upstream-answer.ts'
 
 /**
@@ -11,6 +12,10 @@ import type { Abortable, Sender } from './upstream-answer.ts'
 export class OpenCall implements Sender {
   readonly call: Call
   readonly admission: Admission
+  /** Null unless its project keeps bodies. */
+  readonly copy: CallCopy | null
+  /** performance.now() when it was let in. */
+  readonly admittedAtMs = performance.now()
   /** The key as it was when it was last found to allow the call: at admission, or at the last change since. */
   entry: KeyEntry
   /** Ends the client's side at once with this error. The upstream's side goes on until its usage is known. */
@@ -27,10 +32,15 @@ export class OpenCall implements Sender {
   constructor(
     call: Call,
     admission: Admission,
-    options: { readonly drainMs: number; readonly onCut: OpenCall['onCut'] },
+    options: {
+      readonly drainMs: number
+      readonly onCut: OpenCall['onCut']
+      readonly copy?: CallCopy | null
+    },
   ) {
     this.call = call
     this.admission = admission
+    this.copy = options.copy ?? null
     this.entry = admission.grant.caller.entry
     this.#drainMs = options.drainMs
     this.onCut = options.onCut

@@ -25,16 +25,18 @@ export function overQuota(refusals: readonly QuotaRefusal[], project: Pick<Proje
     const model = counter.model === null ? '' : `, model: ${counter.model}`
     return `\n* Quota exceeded for metric: ${quotaMetric(counter)}, limit: ${counter.limit}${model}`
   })
-  const isHopeless = refusals.some(({ counter, amount }) => amount > counter.limit)
+  // A call that asks for more than a whole window holds would be refused in every window.
+  const hopeless = refusals.find(({ counter, amount }) => amount > counter.limit)
   const waitMs = Math.max(
     ...refusals.map(({ counter, resetInMs }) => (counter.window === 'slots' ? SLOT_RETRY_MS : resetInMs)),
   )
   const isDaily = refusals.some(({ counter }) => counter.window === 'day')
-  const advice = isHopeless
-    ? hopeless(refusals)
-    : isDaily
-      ? 'Requests for the day are used up; they come back at midnight of the zone of the quotas.'
-      : `Please retry in ${waitMs / 1_000}s.`
+  const advice =
+    hopeless !== undefined
+      ? hopelessAdvice(hopeless)
+      : isDaily
+        ? 'Requests for the day are used up; they come back at midnight of the zone of the quotas.'
+        : `Please retry in ${waitMs / 1_000}s.`
   return new ApiError(
     'RATE_LIMIT_EXCEEDED',
     `You exceeded a rate limit that the operator of this gateway has set for projects/${project.number} or its key. For more information on this error, head to: ${HELP.links[0].url}. ${lines.join('')}\n${advice}`,
@@ -46,7 +48,7 @@ export function overQuota(refusals: readonly QuotaRefusal[], project: Pick<Proje
           '@type': 'type.googleapis.com/google.rpc.QuotaFailure',
           violations: refusals.map(({ counter }) => violation(counter)),
         },
-        ...(isHopeless
+        ...(hopeless !== undefined
           ? []
           : [
               {
@@ -59,11 +61,8 @@ export function overQuota(refusals: readonly QuotaRefusal[], project: Pick<Proje
   )
 }
 
-/** A call that asks for more than a whole window holds would be refused in every window. */
-function hopeless(refusals: readonly QuotaRefusal[]): string {
-  const [refusal] = refusals.filter(({ counter, amount }) => amount > counter.limit)
-  const amount = refusal?.amount ?? 0
-  return refusal?.counter.limit === 0
+function hopelessAdvice({ counter, amount }: QuotaRefusal): string {
+  return counter.limit === 0
     ? 'Nothing of this is allowed, so waiting does not help: ask for a higher limit.'
     : `This call alone asks for ${amount}, so waiting does not help: send a smaller one, or ask for a higher limit.`
 }

@@ -18,6 +18,8 @@ export interface Ending {
   readonly served?: Served | undefined
   /** performance.now() at the upstream's first byte. */
   readonly firstByteAtMs?: number | null
+  /** performance.now() at its last one; null when its answer did not end. */
+  readonly lastByteAtMs?: number | null
   readonly responseBytes?: number
 }
 
@@ -35,13 +37,16 @@ export function settle(open: OpenCall, ending: Ending, io: Ports): Promise<void>
   if (hold.quota !== null) releaseQuota(hold.quota, ending, io)
   const costNanos = costBy(admission, ending, { call, io })
   const { money } = hold
-  if (money === null || costNanos === null || costNanos <= money.nanos)
-    return book(recordOf(open, ending, costNanos), money, io)
-  return io.ledger.extend(money, costNanos - money.nanos).then(() => {
-    // Above what still fitted the path freezes (rule 19).
-    if (costNanos > money.nanos) io.ledger.freeze(money)
-    return book(recordOf(open, ending, costNanos), money, io)
-  })
+  const isCovered = money === null || costNanos === null || costNanos <= money.nanos
+  const booked = isCovered
+    ? book(recordOf(open, ending, costNanos), money, io)
+    : io.ledger.extend(money, costNanos - money.nanos).then(() => {
+        // Above what still fitted the path freezes (rule 19).
+        if (costNanos > money.nanos) io.ledger.freeze(money)
+        return book(recordOf(open, ending, costNanos), money, io)
+      })
+  if (open.copy !== null) open.copy.settled(booked)
+  return booked
 }
 
 function book(record: UsageRecord, money: HeldMoney | null, io: Ports): Promise<void> {
@@ -58,10 +63,15 @@ function book(record: UsageRecord, money: HeldMoney | null, io: Ports): Promise<
 
 const NO_CHARGES: readonly Charge[] = []
 
-function recordOf({ admission, call }: OpenCall, ending: Ending, costNanos: number | null): UsageRecord {
+function recordOf(
+  { admission, call, admittedAtMs }: OpenCall,
+  ending: Ending,
+  costNanos: number | null,
+): UsageRecord {
   const { grant, hold } = admission
   const { money } = hold
   const firstByteAtMs = ending.firstByteAtMs ?? null
+  const lastByteAtMs = ending.lastByteAtMs ?? null
   const { key, project } = grant.caller.entry
   return {
     callId: call.id,
@@ -85,7 +95,14 @@ function recordOf({ admission, call }: OpenCall, ending: Ending, costNanos: numb
     heldNanos: money?.nanos ?? 0,
     ledger: money === null ? NO_ROWS : money.rows.map(row => row.rowId),
     clampedOutputTokens: money?.clamped?.maxOutputTokens ?? null,
+    receivedUs: microseconds(call.receivedAtMs - call.startedMs),
+    admittedUs: microseconds(admittedAtMs - call.startedMs),
+    lastByteUs: lastByteAtMs === null ? null : microseconds(lastByteAtMs - call.startedMs),
   }
+}
+
+function microseconds(ms: number): number {
+  return Math.round(ms * 1_000)
 }
 
 const NO_ROWS: readonly number[] = []

@@ -186,6 +186,7 @@ export class StreamMeter implements ReplyStream, BodyConsumer {
   }
 
   async #finish(cause: Error | null): Promise<void> {
+    const endedAtMs = performance.now()
     this.#isOver = true
     if (this.#draining !== null) clearTimeout(this.#draining)
     const failure = cause === null ? null : failureOf(cause)
@@ -198,6 +199,7 @@ export class StreamMeter implements ReplyStream, BodyConsumer {
         modelVersion: this.#modelVersion,
         served: servedAs(this.#options.answer.serviceTier, this.#grounding),
         firstByteAtMs: this.#options.answer.atMs,
+        lastByteAtMs: cause === null ? endedAtMs : null,
         responseBytes: this.#responseBytes + (this.#held ?? []).reduce((sum, bytes) => sum + bytes.length, 0),
       })
     } catch (thrown) {

@@ -37,6 +37,8 @@ export interface AnswerHead extends ReplyHead {
 /** A reply that came whole. */
 export interface WholeAnswer extends AnswerHead {
   readonly body: Buffer
+  /** performance.now() when it ended. */
+  readonly endedAtMs: number
 }
 
 /** The head of a reply, and its body once somebody takes it. */
@@ -212,7 +214,8 @@ export class WholeHandler implements ExchangeHandler {
     if (this.#head === null) return
     const { status, contentType, retryAfter, serviceTier } = this.#head
     const body = joined(this.#chunks)
-    this.#waiting.resolve({ status, contentType, retryAfter, serviceTier, atMs: this.#atMs, body })
+    const endedAtMs = performance.now()
+    this.#waiting.resolve({ status, contentType, retryAfter, serviceTier, atMs: this.#atMs, body, endedAtMs })
   }
 
   onError(cause: Error): void {

@@ -90,8 +90,17 @@ export class ForwardFailure extends Error {
   }
 }
 
-/** What a failed exchange means to the caller: 504 when time ran out, else 502. */
+/** What a failed exchange means to the caller: 504 when time ran out, 503 when no connection can be made here, else 502. */
 export function failureOf(cause: Error, sent = true): ApiError {
+  if (!sent && 'code' in cause && NO_DESCRIPTORS.has(String(cause.code)))
+    return new ApiError(
+      'OVERLOADED',
+      'Pollux has as many files and connections open as its system lets it have. Please retry.',
+      {
+        cause,
+        details: [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: '1s' }],
+      },
+    )
   if (!sent)
     return new ApiError('UPSTREAM_UNREACHABLE', 'The upstream cannot be reached. Please retry.', { cause })
   if (cause instanceof ExchangeFailure && cause.code === 'REPLY_TIMEOUT')
@@ -100,3 +109,6 @@ export function failureOf(cause: Error, sent = true): ApiError {
     cause,
   })
 }
+
+/** Of the process, of the system (open(2)). */
+const NO_DESCRIPTORS: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE'])

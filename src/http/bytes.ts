@@ -37,9 +37,42 @@ export class ByteBudget {
 const EMPTY = Buffer.alloc(0)
 
 /**
+ * So many pieces of together less than so many bytes are put into one: each is an object many times the size of a byte, and
+ * holds on to all that was read with it.
+ */
+const LOOSE = { count: 256, bytes: 256 * 1024 }
+
+/** A body comes with at least a kibibyte a second, looked at every ten seconds: slower ones only hold connections. */
+const SLOWEST = { seconds: 10, bytes: 10 * 1024 }
+
+/** Looks at all bodies that are being read once a second. Most are whole before a timer of their own would be set. */
+class Rounds {
+  readonly #looks = new Set<() => void>()
+  #timer: NodeJS.Timeout | null = null
+
+  add(look: () => void): void {
+    this.#looks.add(look)
+    this.#timer ??= setInterval(() => this.#round(), 1_000).unref()
+  }
+
+  delete(look: () => void): void {
+    this.#looks.delete(look)
+  }
+
+  #round(): void {
+    for (const look of this.#looks) look()
+    if (this.#looks.size > 0 || this.#timer === null) return
+    clearInterval(this.#timer)
+    this.#timer = null
+  }
+}
+
+const rounds = new Rounds()
+
+/**
  * Reads a whole request body. Throws BODY_TOO_LARGE (without reading on: by Content-Length before the first byte, else
- * at the first byte too many), OVERLOADED, and CLIENT_GONE when the client leaves. The bytes stay taken from `budget`
- * until the caller gives them back; on a throw nothing is left taken.
+ * at the first byte too many), OVERLOADED, REQUEST_TIMEOUT when it comes too slowly, and CLIENT_GONE when the client leaves.
+ * The bytes stay taken from `budget` until the caller gives them back; on a throw nothing is left taken.
  */
 export function readBody(
   request: IncomingMessage,
@@ -57,8 +90,19 @@ export function readBody(
     let bytes = 0
     let taken = 0
     let isOver = false
+    /** Pieces since the last look at how small they are, and the bytes before them. */
+    let [loose, bound] = [0, 0]
+    let bytesBefore = 0
+    let looks = 0
+    const look = (): void => {
+      // The first look comes sooner than a second after the body began.
+      if (++looks % SLOWEST.seconds !== 1 || looks === 1) return
+      if (bytes - bytesBefore < SLOWEST.bytes) fail(tooSlow())
+      bytesBefore = bytes
+    }
     const fail = (error: unknown): void => {
       isOver = true
+      rounds.delete(look)
       limits.budget.give(taken)
       if (request instanceof DirectRequest) request.stopPouring()
       request.off('data', onData)
@@ -79,10 +123,17 @@ export function readBody(
         return
       }
       chunks.push(chunk)
+      loose += 1
+      if (loose === LOOSE.count) {
+        if (bytes - bound < LOOSE.bytes) chunks.push(Buffer.concat(chunks.splice(-loose)))
+        loose = 0
+        bound = bytes
+      }
     }
     const onEnd = (): void => {
       if (isOver) return
       isOver = true
+      rounds.delete(look)
       // A body shorter than declared cannot reach here: llhttp ends it with 'aborted'.
       limits.budget.give(taken - bytes)
       resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, bytes))
@@ -97,6 +148,7 @@ export function readBody(
       reject(error)
       return
     }
+    rounds.add(look)
     request.on('close', onClose)
     if (request instanceof DirectRequest && request.pourInto({ onData, onEnd })) return
     request.on('data', onData).on('end', onEnd)
@@ -107,5 +159,12 @@ function tooLarge(bytesMax: number): ApiError {
   return new ApiError(
     'BODY_TOO_LARGE',
     `Request payload size exceeds the limit: ${bytesMax} bytes. Upload large media as files instead.`,
+  )
+}
+
+function tooSlow(): ApiError {
+  return new ApiError(
+    'REQUEST_TIMEOUT',
+    `The body of the request comes more slowly than ${SLOWEST.bytes} bytes in ${SLOWEST.seconds} seconds.`,
   )
 }

@@ -34,7 +34,7 @@ export interface ReplySink {
 const ONE_WRITE_BYTES_MAX = 64 * 1024
 
 /** For how long a client may take nothing of what is waiting for it before it counts as gone. */
-const STALL_MS = 60_000
+const STALL_MS = 30_000
 
 /** Writes a reply. When the client is gone or has been answered, a stream runs into the void: it has duties of its own. */
 export function writeReply(response: ServerResponse, reply: Reply, stallMs = STALL_MS): void {

@@ -58,6 +58,11 @@ export class StaticRoom {
     return new StaticRoom(files)
   }
 
+  /** The addresses that are files. */
+  paths(): readonly string[] {
+    return [...this.#files.keys()]
+  }
+
   /** Throws METHOD_UNKNOWN for other methods than GET and HEAD, RESOURCE_NOT_FOUND for a hashed file of another build. */
   answer({ request, response, target: { path }, requestId }: Exchange): void {
     const { method } = request

@@ -1,17 +1,10 @@
 /** Rate counters of one process. Every answer is given at once: what is not asked over a wire costs no promise. */
-import type {
-  QuotaAllocation,
-  QuotaAnswer,
-  QuotaCounter,
-  QuotaReading,
-  QuotaRefusal,
-  QuotaTake,
-} from '../domain/quota.ts'
+import type { QuotaAllocation, QuotaAnswer, QuotaCounter, QuotaReading, QuotaTake } from '../domain/quota.ts'
 import { rateWindow } from '../domain/quota-window.ts'
 
 interface Count {
-  startMs: number
-  endMs: number
+  readonly startMs: number
+  readonly endMs: number
   used: number
 }
 
@@ -32,17 +25,21 @@ export class MemoryQuota {
 
   allocate(takes: readonly QuotaTake[], callId: string): QuotaAnswer {
     const nowMs = this.#now()
-    const counts = takes.map(({ counter }) => this.#countOf(counter, nowMs))
-    let refusals: QuotaRefusal[] | null = null
-    for (const [place, { counter, amount }] of takes.entries()) {
-      const { used, endMs } = counts[place] ?? NOTHING
-      if (used + amount <= counter.limit) continue
-      refusals ??= []
-      refusals.push({ counter, amount, used, resetInMs: endMs === Infinity ? 0 : endMs - nowMs })
-    }
-    if (refusals !== null) return { kind: 'refused', refusals }
-    const windows = counts.map((count, place) => {
-      count.used += takes[place]?.amount ?? 0
+    const asked = takes.map(({ counter, amount }) => ({
+      counter,
+      amount,
+      count: this.#countOf(counter, nowMs),
+    }))
+    const refusals = asked
+      .filter(({ counter, amount, count }) => count.used + amount > counter.limit)
+      .map(({ counter, amount, count: { used, endMs } }) => {
+        return { counter, amount, used, resetInMs: endMs === Infinity ? 0 : endMs - nowMs }
+      })
+    if (refusals.length > 0) return { kind: 'refused', refusals }
+    if (this.#counts.size >= this.#sweepAt) this.#sweep(nowMs)
+    const windows = asked.map(({ counter, amount, count }) => {
+      count.used += amount
+      this.#counts.set(counter.id, count)
       return count.startMs
     })
     return { kind: 'granted', allocation: { callId, takes, windows } }
@@ -53,8 +50,9 @@ export class MemoryQuota {
     for (const [place, { counter, amount }] of takes.entries()) {
       const count = this.#counts.get(counter.id)
       if (count === undefined || count.startMs !== windows[place]) continue
-      count.used = Math.max(0, count.used + (kept[place] ?? amount) - amount)
-      if (counter.window === 'slots' && count.used === 0) this.#counts.delete(counter.id)
+      count.used += (kept[place] ?? amount) - amount
+      // Below nothing where a clock that was set back had begun the window anew.
+      if (count.used <= 0) this.#counts.delete(counter.id)
     }
   }
 
@@ -71,24 +69,24 @@ export class MemoryQuota {
     this.#counts.clear()
   }
 
+  /** Counters in memory. One that counts nothing is not among them, however often it is asked for. */
+  get size(): number {
+    return this.#counts.size
+  }
+
+  /** What is counted now; where nothing is, a count that is not kept until something is taken. */
   #countOf({ id, window }: QuotaCounter, nowMs: number): Count {
     const known = this.#counts.get(id)
     if (known !== undefined && nowMs >= known.startMs && nowMs < known.endMs) return known
     const bounds = window === 'slots' ? SLOTS : rateWindow(window, this.#timeZone, nowMs)
-    const count = { ...bounds, used: 0 }
-    this.#counts.set(id, count)
-    if (this.#counts.size >= this.#sweepAt) this.#sweep(nowMs)
-    return count
+    return { ...bounds, used: 0 }
   }
 
-  /** A caller may name ever new models: only counters that still count anything stay. */
+  /** A caller may name ever new models: only counters whose window is not over stay. */
   #sweep(nowMs: number): void {
-    for (const [id, { used, endMs }] of this.#counts) {
-      if (nowMs >= endMs || (endMs === Infinity && used === 0)) this.#counts.delete(id)
-    }
+    for (const [id, { endMs }] of this.#counts) if (nowMs >= endMs) this.#counts.delete(id)
     this.#sweepAt = Math.max(COUNTS_SWEPT_AT, this.#counts.size * 2)
   }
 }
 
 const SLOTS = { startMs: 0, endMs: Infinity }
-const NOTHING = { used: 0, endMs: 0 }

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { ApiError } from '../domain/error.ts'
 import { NO_USAGE, type UsageRecord } from '../domain/usage.ts'
 import type { AppendBatch, AppendMessage } from './append-queue.ts'
@@ -25,6 +25,9 @@ const record: UsageRecord = {
   heldNanos: 0,
   ledger: [],
   clampedOutputTokens: null,
+  receivedUs: null,
+  admittedUs: null,
+  lastByteUs: null,
 }
 
 const empty: AppendMessage = { batches: [], settled: null, overruns: [] }
@@ -53,6 +56,7 @@ function byHand({ waitMs = 60_000, keep = () => {} }: { waitMs?: number; keep?: 
         kept.push(...encoded)
       },
       settled: callId => settled.push(callId),
+      recorded: () => {},
     },
     waitMs,
   )
@@ -276,3 +280,30 @@ test('settled waits for what was appended before it, and not for longer', async 
   ;(await send(1)).resolve()
   await queue.settled()
 })
+
+test.each([
+  [1, 0, 2],
+  [31, 3, 9],
+  [31, 5, 12],
+  [32, 3, 15],
+  [32, 5, 20],
+])(
+  'after a commit of %i records that took %i ms the next one is sent %i ms after it',
+  async (count, tookMs, gapMs) => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'setImmediate', 'performance'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const { queue, sent } = byHand()
+    await vi.advanceTimersByTimeAsync(100)
+    for (let made = 0; made < count; made += 1) void queue.append(record, [])
+    await vi.advanceTimersByTimeAsync(0)
+    expect(sent).toHaveLength(1)
+    await vi.advanceTimersByTimeAsync(tookMs)
+    sent[0]?.resolve()
+    await vi.advanceTimersByTimeAsync(0)
+    void queue.append(record, [])
+    await vi.advanceTimersByTimeAsync(gapMs - tookMs - 1)
+    expect(sent).toHaveLength(1)
+    await vi.advanceTimersByTimeAsync(1)
+    expect(sent).toHaveLength(2)
+  },
+)

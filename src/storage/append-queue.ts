@@ -7,6 +7,7 @@ import { ApiError } from '../domain/error.ts'
 import type { UsageRecord } from '../domain/usage.ts'
 import { BlockClock, amount, encodeRecord } from './record-row.ts'
 import type { Charge } from '../domain/ledger.ts'
+import type { RecordedCall } from './journal-segment.ts'
 
 /** Records of one month: a JSON array of encoded records. */
 export interface AppendBatch {
@@ -41,15 +42,26 @@ export interface RecordKeeper {
   keep(encoded: readonly string[]): void
   /** The record of the call is in the store. */
   settled(callId: string): void
+  /** The last of those that came into the store together. */
+  recorded(call: RecordedCall): void
 }
 
 /** Bounds one message and one transaction; what is beyond it leaves with the next batch. */
 const BATCH_RECORDS_MAX = 4_096
 /**
  * Under load commits are some time apart: one costs nearly the same for a single record as for fifty. The time follows
- * how long the last one took, so that a slow disk is not asked all the time and no call waits long.
+ * how long the last one took, so that a slow disk is not asked all the time and no call waits long. Where many records
+ * come with each, calls wait for the processor rather than for the disk, and what fewer commits cost less is theirs.
  */
 const COMMIT_GAP = { timesLast: 3, minMs: 2, maxMs: 12 }
+const CROWDED_GAP = { timesLast: 5, minMs: 2, maxMs: 20 }
+const CROWD_RECORDS = 32
+
+/** How long after a commit was sent the next one may be. */
+function gapAfter(tookMs: number, records: number): number {
+  const { timesLast, minMs, maxMs } = records < CROWD_RECORDS ? COMMIT_GAP : CROWDED_GAP
+  return Math.min(Math.max(tookMs * timesLast, minMs), maxMs)
+}
 const RETRY_EVERY_MS = 250
 /** A commit that takes longer is an outage until it ends (MONEY.md rule 22). */
 const COMMIT_SLOW_MS = 2_000
@@ -69,6 +81,8 @@ class Gathering {
   readonly onDurable: (() => void)[] = []
   readonly settled = new Map<string, number>()
   readonly overruns = new Map<number, number>()
+  /** The last one added. */
+  last: RecordedCall | null = null
   readonly done = Promise.withResolvers<void>()
   readonly startedMs = performance.now()
   /** Whoever appended was told that the store did not take the records in time. */
@@ -84,12 +98,14 @@ class Gathering {
     if (records === undefined) this.blocks.set(block, [encoded])
     else records.push(encoded)
     this.callIds.push(record.callId)
+    this.last = record
     addOverrun(this.overruns, record)
   }
 
   /** Lets go of everything: whatever still refers to the gathering must not keep its calls in memory. */
   forget(): void {
     this.blocks.clear()
+    this.last = null
     this.callIds.length = 0
     this.onDurable.length = 0
   }
@@ -217,9 +233,9 @@ export class AppendQueue {
     this.#sentMs = performance.now()
     this.#watch()
     if (await this.#commit(next.message())) {
-      const tookMs = performance.now() - this.#sentMs
-      this.#gapMs = Math.min(Math.max(tookMs * COMMIT_GAP.timesLast, COMMIT_GAP.minMs), COMMIT_GAP.maxMs)
+      this.#gapMs = gapAfter(performance.now() - this.#sentMs, next.callIds.length)
       next.done.resolve()
+      if (next.last !== null) this.#keeper.recorded(next.last)
       for (const callId of next.callIds) this.#keeper.settled(callId)
       for (const onDurable of next.onDurable) onDurable()
       next.forget()

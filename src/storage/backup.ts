@@ -96,7 +96,7 @@ async function openExisting(choice: EngineChoice): Promise<Engine> {
     }
     return openEngine(choice)
   } catch (error) {
-    throw toOpenError(error, place)
+    throw toOpenError(error, choice)
   }
 }
 

@@ -2,14 +2,17 @@
  * The only file that knows which database engine it is. Everything else sees an Engine: Kysely, and the few things in
  * which SQLite and PostgreSQL differ, as a record of capabilities.
  */
+import { once } from 'node:events'
 import { closeSync, existsSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
+import { Worker } from 'node:worker_threads'
 import type { Expression, RawBuilder } from 'kysely'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import { DatabaseError } from 'pg'
 import { Patience } from './patience.ts'
 import { ConnectionBroken, WATCH_LIMITS, openPostgresPool } from './postgres-pool.ts'
 import type { Database, Db } from './schema.ts'
+import { DatabaseDamaged, MONEY_TABLES, damageIn, isSqliteDamage } from './sqlite-damage.ts'
 import { NulInText, nodeSqliteDialect } from './sqlite-dialect.ts'
 
 export type EngineChoice =
@@ -22,8 +25,8 @@ export interface JsonColumn {
   readonly kind: 'text' | 'bigint'
 }
 
-/** What a failure of the database means. `text`: a text holds U+0000. */
-type Failure = 'unique' | 'unavailable' | 'text' | 'bug'
+/** What a failure of the database means. `damaged`: what it stores cannot be read; `text`: a text holds U+0000. */
+type Failure = 'unique' | 'unavailable' | 'damaged' | 'text' | 'bug'
 
 export interface Engine {
   readonly db: Kysely<Database>
@@ -60,6 +63,13 @@ export interface Engine {
   /** Runs `work`, which only reads, in a transaction that sees one moment. */
   snapshot<Result>(work: (trx: Db) => Promise<Result>): Promise<Result>
   failureOf(error: unknown): Failure
+  /** Where the database is, for people. */
+  readonly place: string
+  /**
+   * What is wrong with the file, in the tables that money is kept in or in all of it; the latter beside everything else,
+   * and as long as reading it takes. PostgreSQL tells when it reads a page, with checksums where its cluster has them.
+   */
+  findDamage(extent: 'money' | 'all'): Promise<readonly string[]>
 }
 
 /** Opens the engine for reading and writing. Nothing is written to an existing SQLite file before `db` is used. */
@@ -81,18 +91,54 @@ const BUSY_TIMEOUT_MS = 5_000
 /** `jsonb_each` hands out elements that need no second parsing: three times as fast. Since this SQLite. */
 const JSONB_EACH_SINCE = [3, 51]
 
-function openSqlite(path: string): Engine {
-  // SQLite gives its -wal and -shm files the mode of the database file.
-  if (path !== ':memory:') closeSync(openSync(path, 'a', 0o600))
+function openSqliteFile(path: string): DatabaseSync {
   const database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true })
   try {
     database.exec('pragma journal_mode = wal; pragma synchronous = full')
+    return database
   } catch (error) {
     database.close()
     throw error
   }
+}
+
+/**
+ * After an I/O error. The log may show a commit that no fsync ever confirmed: before anybody sees it there, everything is
+ * written anew, into the file. Then all of that is looked at.
+ */
+function reopenSqliteFile(path: string): DatabaseSync {
+  const database = openSqliteFile(path)
+  try {
+    emptyLog(database)
+    const problems = damageIn(database, 'all')
+    if (problems.length > 0) throw new DatabaseDamaged(problems)
+    return database
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+/** Copies the log into the file, with fsync; does not wait for whoever reads. Throws where the disk does not take it. */
+function emptyLog(database: DatabaseSync): void {
+  const told = database.prepare('pragma wal_checkpoint(passive)').get()
+  if (told?.['log'] !== told?.['checkpointed']) throw new LogInUse()
+}
+
+/** Another process reads what the log hides: the same may succeed a moment later. */
+class LogInUse extends Error {
+  readonly errcode = SQLITE_BUSY
+}
+const SQLITE_BUSY = 5
+
+function openSqlite(path: string): Engine {
+  const isFile = path !== ':memory:'
+  // SQLite gives its -wal and -shm files the mode of the database file.
+  if (isFile) closeSync(openSync(path, 'a', 0o600))
+  const database = openSqliteFile(path)
   const each = sql.raw(hasJsonbEach(database) ? 'jsonb_each' : 'json_each')
-  const db = new Kysely<Database>({ dialect: nodeSqliteDialect(database) })
+  const dialect = nodeSqliteDialect(database, isFile ? () => reopenSqliteFile(path) : null)
+  const db = new Kysely<Database>({ dialect })
   return {
     db,
     watch: db,
@@ -117,7 +163,17 @@ function openSqlite(path: string): Engine {
     },
     snapshot: work => db.transaction().execute(work),
     failureOf: sqliteFailure,
+    place: path,
+    findDamage: async extent =>
+      extent === 'money' || !isFile ? damageIn(database, MONEY_TABLES) : await damageBeside(path),
   }
+}
+
+/** Looks at the whole file in a thread of its own: commits go on meanwhile. */
+async function damageBeside(path: string): Promise<readonly string[]> {
+  const thread = new Worker(new URL('./damage-thread.ts', import.meta.url), { workerData: path })
+  const [problems] = (await once(thread, 'message')) as [readonly string[]]
+  return problems
 }
 
 const READ_ROWS = 500
@@ -161,11 +217,15 @@ function sqliteColumn(column: JsonColumn, place: number): RawBuilder<unknown> {
 }
 
 const SQLITE_UNIQUE = new Set([1555, 2067])
-/** SQLITE_BUSY, NOMEM, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB (sqlite.org/rescode.html). */
-const SQLITE_UNAVAILABLE = new Set([5, 7, 8, 10, 11, 13, 14, 26])
+/** SQLITE_BUSY, NOMEM, READONLY, IOERR, FULL, CANTOPEN (sqlite.org/rescode.html). */
+const SQLITE_UNAVAILABLE = new Set([5, 7, 8, 10, 13, 14])
 
 function sqliteFailure(error: unknown): Failure {
   if (error instanceof NulInText) return 'text'
+  if (isSqliteDamage(error)) return 'damaged'
+  // The thread that reads the whole file could not start: there is no descriptor or no memory for it.
+  if (error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_INIT_FAILED')
+    return 'unavailable'
   const code = error instanceof Error && 'errcode' in error ? Number(error.errcode) : 0
   if (SQLITE_UNIQUE.has(code)) return 'unique'
   // The low byte is the primary result code.
@@ -224,6 +284,8 @@ function openPostgres(url: string): Engine {
     snapshot: work =>
       db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(work),
     failureOf: postgresFailure,
+    place: placeOf({ kind: 'postgres', url }),
+    findDamage: async () => [],
   }
 }
 
@@ -251,10 +313,19 @@ export function placeOf(choice: EngineChoice): string {
  */
 const POSTGRES_UNAVAILABLE = /^(?:(?:08|28|3D|40|53|57|58)...|25006|25P03|55P03)$/
 
+/** data_corrupted, index_corrupted */
+const POSTGRES_DAMAGED = new Set(['XX001', 'XX002'])
+
 function postgresFailure(error: unknown): Failure {
   if (error instanceof ConnectionBroken) return 'unavailable'
   if (!(error instanceof DatabaseError)) return 'bug'
+  if (POSTGRES_DAMAGED.has(error.code ?? '')) return 'damaged'
   if (error.code === '23505') return 'unique'
   if (error.code === '22021') return 'text'
   return POSTGRES_UNAVAILABLE.test(error.code ?? '') ? 'unavailable' : 'bug'
+}
+
+/** Whether an error met while opening says that what is stored is damaged. */
+export function isDamage(error: unknown): boolean {
+  return isSqliteDamage(error) || postgresFailure(error) === 'damaged'
 }

@@ -59,6 +59,9 @@ const record: UsageRecord = {
   heldNanos: 10,
   ledger: [1, 2],
   clampedOutputTokens: 256,
+  receivedUs: 310,
+  admittedUs: 840,
+  lastByteUs: 5_210_000,
 }
 
 test('holds are read as they were written, in a private file, all of a turn at once', async () => {
@@ -74,6 +77,7 @@ test('holds are read as they were written, in a private file, all of a turn at o
     holds: new Map(written.map(hold => [hold.callId, hold])),
     usages: new Map(),
     isWhole: true,
+    recorded: null,
   })
   expect(statSync(newest()).mode & 0o777).toBe(0o600)
   expect(statSync(folder()).mode & 0o777).toBe(0o700)
@@ -131,8 +135,9 @@ test('a segment goes when its last call is over, and not before; the one that is
 test('a line that was cut is no hold; the next run starts a segment of its own', async () => {
   const first = new Journal(dataDir)
   await Promise.all([first.append(hold('a')), first.append(hold('b'))])
-  const text = readFileSync(newest(), 'utf8')
+  const written = readFileSync(newest(), 'utf8')
   first.close()
+  const text = written.slice(0, written.lastIndexOf('["sum"'))
   for (const length of [text.length - 1, text.length - 30, text.indexOf('["hold","b"') + 1]) {
     writeFileSync(newest(), text.slice(0, length))
     const { holds, isWhole } = readJournal(dataDir)
@@ -210,4 +215,28 @@ test('on a full disk exactly the holds that were not refused are found', () => {
   expect(statSync(newest()).size).toBeGreaterThan(8 * 1_024 - 7 * 80)
   const { holds, isWhole } = readJournal(dataDir)
   expect([[...holds.keys()], isWhole]).toEqual([written, true])
+})
+
+test('a byte that changed on the disk is found wherever it stands, unless it changes nothing', async () => {
+  const journal = new Journal(dataDir)
+  for (const callId of ['a', 'b', 'c']) {
+    journal.recorded({ callId, projectNumber: '1', startTimeMs: 5 })
+    await journal.append(hold(callId))
+  }
+  expect(readJournal(dataDir)).toMatchObject({ isWhole: true, recorded: { callId: 'c', startTimeMs: 5 } })
+  const { holds: all } = readJournal(dataDir)
+  const whole = readFileSync(newest())
+  for (let at = 0; at < whole.length; at += 5) {
+    const changed = Buffer.from(whole)
+    changed[at] = (changed[at] ?? 0) ^ 1
+    writeFileSync(newest(), changed)
+    const { isWhole, holds } = readJournal(dataDir)
+    // Of the last line only the checksum may seem cut.
+    if (!isWhole) continue
+    expect(at).toBeGreaterThanOrEqual(whole.lastIndexOf('["sum"'))
+    expect(holds).toEqual(all)
+  }
+  // What a disk forgot comes back as zeros.
+  writeFileSync(newest(), Buffer.concat([whole, Buffer.alloc(4_096)]))
+  expect(readJournal(dataDir).isWhole).toBe(false)
 })

@@ -8,13 +8,17 @@ import { ApiError } from '../domain/error.ts'
 import type { RecordKeeper } from './append-queue.ts'
 import {
   END_LINE,
+  IN_DOUBT,
+  type RecordedCall,
   bootId,
   callIdOf,
   headerLine,
   holdLine,
   journalFolder,
   listSegments,
+  recordedLine,
   segmentName,
+  summed,
   usageLine,
 } from './journal-segment.ts'
 import type { OpenHold } from '../domain/ledger.ts'
@@ -32,11 +36,13 @@ interface Segment {
 
 export class Journal implements HoldJournal, RecordKeeper {
   readonly #folder: string
-  readonly #boot = bootId()
+  #boot = bootId()
   readonly #segmentBytesMax: number
   #number: number
   #segment: Segment
   readonly #holds = new Map<string, Segment>()
+  /** Not written down yet. */
+  #recorded: RecordedCall | null = null
   readonly #usages = new Map<string, Segment>()
   #lines: string[] = []
   #callIds: string[] = []
@@ -73,14 +79,24 @@ export class Journal implements HoldJournal, RecordKeeper {
     if (this.#usages.size > 0) this.#settle(this.#usages, callId)
   }
 
+  /** Goes down with the next holds. */
+  recorded(call: RecordedCall): void {
+    this.#recorded = call
+  }
+
   keep(encoded: readonly string[]): void {
     if (this.#closed) throw notWritten('the journal is closed')
     try {
       this.#write(encoded.map(usageLine).join(''))
+    } catch (error) {
+      throw notWritten(error)
+    }
+    try {
       fsyncSync(this.#segment.file)
       // A file is only as durable as its name.
       this.#sync('.')
     } catch (error) {
+      this.#doubt()
       throw notWritten(error)
     }
     for (const record of encoded) this.#open(this.#usages, callIdOf(record))
@@ -95,12 +111,15 @@ export class Journal implements HoldJournal, RecordKeeper {
     this.#flush()
     this.#closed = true
     try {
+      if (this.#boot === IN_DOUBT) throw new Error('an fsync failed')
       for (const number of listSegments(this.#folder)) this.#sync(segmentName(number))
-      this.#write(END_LINE)
+      if (this.#recorded !== null) this.#write(this.#recordedLine())
+      writeSync(this.#segment.file, END_LINE)
       fsyncSync(this.#segment.file)
       this.#sync('.')
     } catch {
-      // Then it is as if the process had been killed: what was allotted is posted if the machine goes down as well.
+      // Then it is as if the process had been killed: what was allotted is posted if the machine goes down as well, or where
+      // an fsync has failed before.
     }
     closeSync(this.#segment.file)
   }
@@ -113,7 +132,7 @@ export class Journal implements HoldJournal, RecordKeeper {
     this.#callIds = []
     this.#turn = null
     try {
-      this.#write(lines.join(''))
+      this.#write(`${this.#recordedLine()}${lines.join('')}`)
     } catch (error) {
       turn.reject(notWritten(error))
       return
@@ -122,11 +141,27 @@ export class Journal implements HoldJournal, RecordKeeper {
     turn.resolve()
   }
 
+  #recordedLine(): string {
+    const recorded = this.#recorded
+    this.#recorded = null
+    return recorded === null ? '' : recordedLine(recorded)
+  }
+
+  /**
+   * An fsync failed: the system may have forgotten any line that was on its way to the disk, and the next fsync of the file
+   * would say nothing of it. It is asked nothing more; what follows stands in a new segment, by which the next start knows
+   * that lines may be missing.
+   */
+  #doubt(): void {
+    this.#boot = IN_DOUBT
+    this.#segment.bytes = Infinity
+  }
+
   /** Writes all or, as far as the disk lets it, nothing: what was refused must not be found after a crash. */
   #write(text: string): void {
     if (this.#segment.bytes >= this.#segmentBytesMax) this.#nextSegment()
     const segment = this.#segment
-    const bytes = Buffer.from(text)
+    const bytes = Buffer.from(summed(text))
     try {
       for (let written = 0; written < bytes.length;) {
         written += writeSync(segment.file, bytes, written)

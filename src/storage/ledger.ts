@@ -8,6 +8,7 @@ import { ApiError } from '../domain/error.ts'
 import { periodWindow } from '../domain/period.ts'
 import { ensureRow, settledIn } from './budget-period.ts'
 import type { Engine } from './engine.ts'
+import { databaseDamaged } from './failure.ts'
 import type { Lease } from './lease.ts'
 import type { Recalls } from './recalls.ts'
 import type { Db } from './schema.ts'
@@ -161,6 +162,8 @@ export class Ledger implements LedgerRemote {
   }
 
   async verify(): Promise<Verification> {
+    const problems = await this.#engine.findDamage('all')
+    if (problems.length > 0) throw databaseDamaged(this.#engine.place, problems)
     return await this.#engine.snapshot(trx => verifyLedger(trx))
   }
 

@@ -20,6 +20,8 @@ import { tierMoney } from './migrations/0015-tier-money.ts'
 import { capHits } from './migrations/0016-cap-hits.ts'
 import { refusals } from './migrations/0017-refusals.ts'
 import { auditStatus } from './migrations/0018-audit-status.ts'
+import { callBodies } from './migrations/0020-call-bodies.ts'
+import { moments } from './migrations/0021-moments.ts'
 import type { Database } from './schema.ts'
 
 /** In the order of their names, which is the order in which they run. */
@@ -40,6 +42,8 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0016-cap-hits': capHits,
   '0017-refusals': refusals,
   '0018-audit-status': auditStatus,
+  '0020-call-bodies': callBodies,
+  '0021-moments': moments,
 }
 
 /** STATE_CONFLICT when the database was written by a newer program. Reads only. */

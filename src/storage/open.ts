@@ -1,9 +1,10 @@
 /** Opens the storage: starts its thread and hands out the interface whose calls run there. */
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { ApiError } from '../domain/error.ts'
 import type { Recalled } from '../domain/ledger.ts'
 import { DEFAULT_TIME_ZONE } from '../domain/period.ts'
 import { AppendQueue } from './append-queue.ts'
+import { BodyQueue, bodiesOver } from './body-queue.ts'
 import type { EngineChoice } from './engine.ts'
 import { Journal } from './journal.ts'
 import { LEASE_MS } from './lease.ts'
@@ -13,14 +14,14 @@ import { patience } from './patience.ts'
 import { RemoteCaller, decodeError } from './remote.ts'
 import type { TierStore } from './quota-store.ts'
 import type { BudgetStore, Change, KeyStore, LedgerRemote, ProjectStore, Storage } from './storage.ts'
-import type {
-  StorageEvent,
-  StorageObjects,
-  StorageThreadOptions,
-  StoreRemote,
-  UsageRemote,
+import {
+  type StorageEvent,
+  type StorageObjects,
+  type StorageThreadOptions,
+  type StoreRemote,
+  type UsageRemote,
+  startStorageThread,
 } from './storage-thread.ts'
-
 import type { UsageStore } from './usage-store.ts'
 
 /** How often other processes' changes are looked for. */
@@ -49,11 +50,15 @@ export interface StorageOptions {
   readonly auditFile?: string
   /** Where nodes that share a PostgreSQL tell each other of changes; without it they do so there. */
   readonly redisUrl?: string
+  /** Started before, so that its modules and the caller's were loaded at the same time; without it one is started now. */
+  readonly thread?: Worker
   /**
    * Hears of failures that no caller waits for, once per outage: folding usage, looking for others' changes. Both are
    * tried again.
    */
   readonly onFailure?: (error: ApiError) => void
+  /** Hears of how many calls bodies were lost that their projects would have kept. */
+  readonly onBodiesDropped?: (calls: number) => void
 }
 
 /**
@@ -65,24 +70,15 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   const { masterKeys = null, keyDir = dataDir, auditFile = null } = options
   let skewMs = 0
   let isPushed = false
+  // For good: what is damaged does not mend itself, and whoever mended it starts Pollux again.
+  let isDamaged = false
   const openedMs = performance.now()
   const listeners = new Set<(change: Change) => void>()
   const recallListeners = new Set<(recalled: Recalled) => void>()
   const lost = new Set<() => void>()
   const opened = Promise.withResolvers<{ readonly hasPeers: boolean }>()
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), {
-    workerData: {
-      engine,
-      dataDir,
-      timeZone,
-      masterKeys,
-      keyDir,
-      auditFile,
-      redisUrl,
-      leaseMs: LEASE_MS,
-    } satisfies StorageThreadOptions,
-    name: 'storage',
-  })
+  const { thread: worker = startStorageThread() } = options
+  worker.ref()
   worker.once('error', opened.reject)
   const caller = new RemoteCaller<StorageObjects, StorageEvent>(worker, event => {
     switch (event.kind) {
@@ -101,6 +97,10 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       case 'lost':
         for (const listener of lost) listener()
         break
+      case 'damaged':
+        if (!isDamaged) onFailure(decodeError(event.error))
+        isDamaged = true
+        break
       case 'jobFailed':
         onFailure(decodeError(event.error))
         break
@@ -113,6 +113,9 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     }
   })
   const exited = new Promise<void>(resolve => worker.once('exit', () => resolve()))
+  const opening = { engine, dataDir, timeZone, masterKeys, keyDir, auditFile, redisUrl, leaseMs: LEASE_MS }
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
+  worker.postMessage(opening satisfies StorageThreadOptions)
   let hasPeers: boolean
   let journal: Journal
   try {
@@ -130,6 +133,9 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   const queue = new AppendQueue((number, message) => usage.append(number, message), journal, APPEND_WAIT_MS)
   const refusals = caller.object('refusals')
   const tally = new RefusalTally(rows => refusals.add(rows), onFailure)
+  const bodies = caller.object('bodies')
+  const onDrop = options.onBodiesDropped ?? (() => {})
+  const bodyQueue = new BodyQueue(batch => bodies.add(batch), { onDrop, onFailure })
   const close = async (): Promise<void> => {
     polling?.stop()
     leasing?.stop()
@@ -137,8 +143,9 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     queue.close()
     journal.close()
     tally.stop()
-    // Counts to look at: a database that is away now keeps nobody from closing.
-    await tally.settled().catch(() => {})
+    bodyQueue.stop()
+    // To look at only: a database that is away now keeps nobody from closing.
+    await Promise.allSettled([tally.settled(), bodyQueue.settled()])
     const force = setTimeout(() => void worker.terminate(), CLOSE_TIMEOUT_MS)
     // A thread that ended already has nothing left to close.
     await store.close().catch(() => {})
@@ -159,12 +166,13 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     passkeys: caller.object('passkeys'),
     signIns: caller.object('signIns'),
     operations: caller.object('operations'),
-    usage: usageOver(usage, queue),
+    usage: usageOver(usage, queue, () => queue.isFlowing && !isDamaged),
     budgets: budgetsAfterAppends(caller.object('budgets'), queue),
     capHits: caller.object('capHits'),
     quotas: caller.object('quotas'),
     tiers: tiersAfterAppends(caller.object('tiers'), queue),
     refusals: refusalsOver(refusals, tally),
+    bodies: bodiesOver(bodies, bodyQueue),
     ledger: {
       ...ledgerAfterAppends(caller.object('ledger'), queue),
       onRecall: listener => void recallListeners.add(listener),
@@ -209,10 +217,10 @@ function keysAfterAppends(keys: KeyStore, queue: AppendQueue): KeyStore {
   }
 }
 
-function usageOver(usage: UsageRemote, queue: AppendQueue): UsageStore {
+function usageOver(usage: UsageRemote, queue: AppendQueue, isFlowing: () => boolean): UsageStore {
   return {
     append: (record, charges, onDurable) => queue.append(record, charges, onDurable),
-    isFlowing: () => queue.isFlowing,
+    isFlowing,
     async report(query) {
       await queue.settled()
       return await usage.report(query)

@@ -42,6 +42,7 @@ export function projectOf(row: Selectable<ProjectTable>): Project {
     modelAliases: JSON.parse(row.model_aliases) as Project['modelAliases'],
     tier: row.tier,
     recoverableKeys: row.recoverable_keys === 1,
+    bodyRetentionHours: row.body_retention_hours,
   }
 }
 
@@ -207,6 +208,7 @@ async function insertProject(trx: Db, draft: ProjectDraft, nowMs: number): Promi
         delete_time: null,
         purge_time: null,
         tier: draft.tier ?? null,
+        body_retention_hours: null,
       })
       .onConflict(conflict => conflict.doNothing())
       .returningAll()

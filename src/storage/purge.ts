@@ -1,4 +1,5 @@
 /** What removes deleted keys and projects for good. */
+import { forgetBodies, forgetBodyKey } from './body-key.ts'
 import { forgetPurged } from './key-string.ts'
 import type { Db } from './schema.ts'
 
@@ -6,12 +7,23 @@ import type { Db } from './schema.ts'
 export async function purgeDeleted(trx: Db, deletedBeforeMs: number, nowMs: number): Promise<number> {
   const projects = await trx
     .updateTable('project')
-    .set({ purge_time: nowMs, display_name: '', labels: '{}', model_aliases: '{}', live_keys: 0, tier: null })
+    .set({
+      purge_time: nowMs,
+      display_name: '',
+      labels: '{}',
+      model_aliases: '{}',
+      live_keys: 0,
+      tier: null,
+      body_retention_hours: null,
+    })
     .where('delete_time', '<', deletedBeforeMs)
     .where('purge_time', 'is', null)
     .returning('number')
     .execute()
-  if (projects.length > 0) await forgetTierBudgets(trx, nowMs)
+  if (projects.length > 0) {
+    await forgetTierBudgets(trx, nowMs)
+    for (const { number } of projects) await forgetBodyKey(trx, number)
+  }
   const keys = await trx
     .deleteFrom('key')
     .where(key =>
@@ -40,6 +52,7 @@ export async function purgeDeleted(trx: Db, deletedBeforeMs: number, nowMs: numb
     })
     .execute()
   await forgetPurged(trx)
+  await forgetBodies(trx)
   return projects.length + keys.length
 }
 

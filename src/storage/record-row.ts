@@ -33,8 +33,11 @@ export interface RecordRow {
   /** Row ids, joined by commas. */
   readonly ledger: string
   readonly clamped_output_tokens: number | null
-  /** null: the list price. Absent in journals of before there was a factor. */
-  readonly price_basis_points: number | null | undefined
+  /** null: the list price. */
+  readonly price_basis_points: number | null
+  readonly received_us: number | null
+  readonly admitted_us: number | null
+  readonly last_byte_us: number | null
 }
 
 const text = (name: keyof RecordRow): JsonColumn => ({ name, kind: 'text' })
@@ -69,6 +72,9 @@ export const RECORD_COLUMNS: readonly JsonColumn[] = [
   text('ledger'),
   bigint('clamped_output_tokens'),
   bigint('price_basis_points'),
+  bigint('received_us'),
+  bigint('admitted_us'),
+  bigint('last_byte_us'),
 ]
 
 /** Columns that may be null. */
@@ -80,6 +86,9 @@ export const NULLABLE_RECORD_COLUMNS: ReadonlySet<string> = new Set([
   'cost_nanos',
   'clamped_output_tokens',
   'price_basis_points',
+  'received_us',
+  'admitted_us',
+  'last_byte_us',
 ])
 
 /**
@@ -116,6 +125,9 @@ export function encodeRecord(record: UsageRecord): string {
     record.ledger.map(whole).join(),
     record.clampedOutputTokens === null ? null : whole(record.clampedOutputTokens),
     record.priceBasisPoints === LIST_PRICE_BASIS_POINTS ? null : whole(record.priceBasisPoints),
+    record.receivedUs === null ? null : whole(record.receivedUs),
+    record.admittedUs === null ? null : whole(record.admittedUs),
+    record.lastByteUs === null ? null : whole(record.lastByteUs),
   ])
   return encoded.includes(UNICODE_ESCAPE) ? withoutUnstorable(encoded) : encoded
 }
@@ -145,9 +157,12 @@ export function amount(nanos: number): number {
   })
 }
 
-/** The record that `encodeRecord` was given; what it could not keep apart is rounded and cleaned. */
+/**
+ * The record that `encodeRecord` was given; what it could not keep apart is rounded and cleaned. Of an earlier version it is
+ * shorter: what it does not say is null.
+ */
 export function decodeRecord(encoded: readonly unknown[]): UsageRecord {
-  const row = Object.fromEntries(RECORD_COLUMNS.map(({ name }, place) => [name, encoded[place]]))
+  const row = Object.fromEntries(RECORD_COLUMNS.map(({ name }, place) => [name, encoded[place] ?? null]))
   const { details } = row
   return recordOf({ ...row, details: details === null ? null : JSON.stringify(details) } as RecordRow)
 }
@@ -184,6 +199,9 @@ export function recordOf(row: RecordRow): UsageRecord {
     heldNanos: row.held_nanos,
     ledger: row.ledger === '' ? [] : row.ledger.split(',').map(Number),
     clampedOutputTokens: row.clamped_output_tokens,
+    receivedUs: row.received_us,
+    admittedUs: row.admitted_us,
+    lastByteUs: row.last_byte_us,
   }
 }
 

@@ -6,13 +6,15 @@
 import { closeSync, fsyncSync, openSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { CompiledQuery, sql } from 'kysely'
+import { type AuditEntry, systemEntry } from '../domain/audit.ts'
 import type { UsageRecord } from '../domain/usage.ts'
 import { NO_USAGE } from '../domain/usage.ts'
 import { type RowOverrun, addOverrun } from './append-queue.ts'
 import { changesOf } from './budget-row.ts'
 import type { Committer } from './commit.ts'
 import type { Engine, JsonColumn } from './engine.ts'
-import type { JournalContents } from './journal-segment.ts'
+import { databaseDamaged } from './failure.ts'
+import type { JournalContents, RecordedCall } from './journal-segment.ts'
 import { journalFolder, readJournal, segmentName } from './journal-segment.ts'
 import type { Lease } from './lease.ts'
 import { lockRow } from './ledger.ts'
@@ -20,7 +22,7 @@ import { budgetsOfRows, postOverruns } from './overrun.ts'
 import { BlockClock, encodeRecord } from './record-row.ts'
 import type { Db } from './schema.ts'
 import type { OpenHold } from '../domain/ledger.ts'
-import { ensureBlock, recordTable } from './usage-block.ts'
+import { ensureBlock, listBlocks, recordTable } from './usage-block.ts'
 import { insertStatement, readNextSeq } from './usage-log.ts'
 
 /** A commit that the dead process had sent already may take the numbers of records first; then it is seen as well. */
@@ -39,6 +41,7 @@ interface Node {
  */
 export async function recover(node: Node, dataDir: string): Promise<readonly number[]> {
   const journal = readJournal(dataDir)
+  if (journal.recorded !== null) await refuseLoss(node, journal.recorded, journalFolder(dataDir))
   const records = recordsOf(journal)
   const blocks = byBlock(records)
   for (const block of blocks.keys()) await ensureBlock(node.engine, block, node.nodeId)
@@ -53,6 +56,24 @@ export async function recover(node: Node, dataDir: string): Promise<readonly num
   }
   removeSegments(journalFolder(dataDir), journal.segments)
   return lowered
+}
+
+/**
+ * DATABASE_DAMAGED where the database lacks a record that it had: it was rolled back, by a log that was cut or damaged, or by
+ * somebody who put an older copy in its place. SQLite itself takes a log only as far as its checksums hold, and says nothing.
+ */
+async function refuseLoss(node: Node, recorded: RecordedCall, folder: string): Promise<void> {
+  const { engine } = node
+  const block = new BlockClock().blockOf(recorded.startTimeMs)
+  const blocks = await listBlocks(engine.db)
+  const found = blocks.includes(block)
+    ? await findRecorded(engine.db, node, { block, records: [recorded] })
+    : new Set()
+  if (found.size > 0) return
+  throw databaseDamaged(engine.place, [
+    `it has no record of call ${recorded.callId}, which was acknowledged, so later ones are missing as well (if it is older ` +
+      `on purpose, move the folder ${folder} away, too)`,
+  ])
 }
 
 /** For good: one that came back when the machine goes down would speak for a run that it knows nothing of. */
@@ -104,6 +125,9 @@ function estimateOf(hold: OpenHold): UsageRecord {
     heldNanos,
     ledger,
     clampedOutputTokens: null,
+    receivedUs: null,
+    admittedUs: null,
+    lastByteUs: null,
   }
 }
 
@@ -131,14 +155,28 @@ async function post(node: Node, blocks: Blocks, isWhole: boolean): Promise<reado
     }
     const overruns = overrunsOf(missing)
     const entries = await postOverruns(trx, overruns, nowMs)
-    const lowered = await foldAllotments(trx, { nodeId, posted: postedByRow(missing), isWhole }, nowMs)
+    const { lowered, lost } = await foldAllotments(
+      trx,
+      { nodeId, posted: postedByRow(missing), isWhole },
+      nowMs,
+    )
     const frozen = await budgetsOfRows(
       trx,
       overruns.map(({ rowId }) => rowId),
     )
-    return { result: lowered, changes: await changesOf(trx, frozen), resource: null, entries }
+    const told = lost.length === 0 ? entries : [...entries, lossEntry(nodeId, lost)]
+    return { result: lowered, changes: await changesOf(trx, frozen), resource: null, entries: told }
   })
   return lowered ?? []
+}
+
+/** The journal was not whole, so everything that was allotted and not settled is posted. */
+function lossEntry(nodeId: string, lost: readonly LostRow[]): AuditEntry {
+  const methodName = 'pollux.v1.Ledger.LoseJournal'
+  return {
+    ...systemEntry({ methodName, resourceName: `nodes/${nodeId}`, projectNumber: null }),
+    after: { lost },
+  }
 }
 
 const CALL_COLUMNS: readonly JsonColumn[] = [
@@ -151,7 +189,7 @@ const CALL_COLUMNS: readonly JsonColumn[] = [
 async function findRecorded(
   trx: Db,
   { engine, nodeId }: Node,
-  { block, records }: { readonly block: string; readonly records: readonly UsageRecord[] },
+  { block, records }: { readonly block: string; readonly records: readonly RecordedCall[] },
 ): Promise<ReadonlySet<string>> {
   const calls = records.map(record => [record.callId, record.projectNumber, record.startTimeMs])
   const { rows } = await sql<{ call_id: string }>`
@@ -176,6 +214,12 @@ function overrunsOf(records: readonly UsageRecord[]): readonly RowOverrun[] {
   return Array.from(overruns, ([rowId, nanos]) => ({ rowId, nanos }))
 }
 
+/** What was posted on a row though nobody knows whether it was spent. */
+interface LostRow {
+  readonly rowId: number
+  readonly estimatedNanos: string
+}
+
 /**
  * What this node's allotments settled is posted with what was missing; the rest is free. Without the whole journal
  * nobody knows what of the rest was under way: then all of it is posted, as lost. Those that others have taken for lost
@@ -193,8 +237,9 @@ export async function foldAllotments(
     readonly isWhole: boolean
   },
   nowMs: number,
-): Promise<readonly number[]> {
+): Promise<{ readonly lowered: readonly number[]; readonly lost: readonly LostRow[] }> {
   const lowered: number[] = []
+  const losses: LostRow[] = []
   const allotments = await trx
     .selectFrom('allotment')
     .select('row_id')
@@ -223,6 +268,7 @@ export async function foldAllotments(
     if (estimated > 0) lowered.push(rowId)
     const lost = isWhole ? 0 : Math.max(0, granted - settled + estimated - missing)
     if (lost > 0) {
+      losses.push({ rowId, estimatedNanos: String(lost) })
       await trx
         .insertInto('ledger_entry')
         .values({ row_id: rowId, kind: 'lost', nanos: lost, node_id: nodeId, time: nowMs })
@@ -237,5 +283,5 @@ export async function foldAllotments(
       .where('id', '=', rowId)
       .execute()
   }
-  return lowered
+  return { lowered, lost: losses }
 }

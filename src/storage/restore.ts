@@ -114,7 +114,7 @@ async function openEmpty(choice: EngineChoice): Promise<Engine> {
     return engine
   } catch (error) {
     await engine.db.destroy()
-    throw toOpenError(error, placeOf(choice))
+    throw toOpenError(error, choice)
   }
 }
 

@@ -64,6 +64,7 @@ export interface Database {
   node: NodeTable
   recall: RecallTable
   cap_hit: CapHitTable
+  call_body: CallBodyTable
 }
 
 /** The database or a transaction in it. */
@@ -87,6 +88,19 @@ export interface ProjectTable {
   tier: string | null
   /** 1: the keyStrings of keys made from now on are sealed and kept. */
   recoverable_keys: Generated<number>
+  /** For how long bodies of its calls are kept; null: they are not. */
+  body_retention_hours: number | null
+}
+
+/** What was asked and answered in a call, sealed under a key of its project. */
+interface CallBodyTable {
+  call_id: string
+  project_number: string
+  key_uid: string
+  create_time: number
+  /** By the retention of its time; a shorter one since counts, too. */
+  expire_time: number
+  sealed: string
 }
 
 export interface KeyTable {

@@ -4,15 +4,23 @@ import type { Dialect, Kysely, SqliteDatabase, SqliteStatement } from 'kysely'
 import { SqliteAdapter, SqliteDriver, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
 
 const STATEMENTS_MAX = 256
+/** Reading, writing or an fsync failed (sqlite.org/rescode.html#ioerr). */
+const SQLITE_IOERR = 10
 
 /** A text that holds U+0000, which PostgreSQL cannot store; refused here too, so that both engines agree. */
 export class NulInText extends Error {}
 
-/** Makes a dialect over an open database. Statements are prepared once; the 256 used last are kept. */
-export function nodeSqliteDialect(database: DatabaseSync): Dialect {
+/**
+ * Makes a dialect over an open database. Statements are prepared once; the 256 used last are kept. After an I/O error the
+ * database is closed, and nothing more is asked of it before `reopen` has given another, where there is one.
+ */
+export function nodeSqliteDialect(
+  database: DatabaseSync,
+  reopen: (() => DatabaseSync) | null = null,
+): Dialect {
   return {
     createAdapter: () => new TransactionalSqliteAdapter(),
-    createDriver: () => new SqliteDriver({ database: withStatementCache(database) }),
+    createDriver: () => new SqliteDriver({ database: new Connection(database, reopen) }),
     createIntrospector: (db: Kysely<unknown>) => new SqliteIntrospector(db),
     createQueryCompiler: () => new SqliteQueryCompiler(),
   }
@@ -25,39 +33,86 @@ class TransactionalSqliteAdapter extends SqliteAdapter {
   }
 }
 
-function withStatementCache(database: DatabaseSync): SqliteDatabase {
-  const statements = new Map<string, SqliteStatement>()
-  return {
-    close: () => {
-      statements.clear()
-      database.close()
-    },
-    prepare(sql) {
-      let statement = statements.get(sql)
-      if (statement === undefined) {
-        statement = adapt(database.prepare(sql))
-        if (statements.size >= STATEMENTS_MAX) {
-          for (const oldest of statements.keys()) {
-            statements.delete(oldest)
-            break
-          }
-        }
-      } else {
-        statements.delete(sql)
+/** What a rollback does when its transaction went with the database it was in. */
+const NOTHING: SqliteStatement = {
+  reader: false,
+  all: () => [],
+  run: () => ({ changes: 0, lastInsertRowid: 0 }),
+  iterate: () => [][Symbol.iterator](),
+}
+
+/**
+ * The one connection. An fsync that failed is never tried again on it: the system may have forgotten what it could not
+ * write, so the next one would succeed without it. What the failed transaction did is done anew after reopening, or not.
+ */
+class Connection implements SqliteDatabase {
+  #database: DatabaseSync
+  readonly #reopen: (() => DatabaseSync) | null
+  readonly #statements = new Map<string, SqliteStatement>()
+  #inTransaction = false
+  /** Why nothing may be asked before reopening. */
+  #failure: Error | null = null
+
+  constructor(database: DatabaseSync, reopen: (() => DatabaseSync) | null) {
+    this.#database = database
+    this.#reopen = reopen
+  }
+
+  close(): void {
+    this.#statements.clear()
+    if (this.#database.isOpen) this.#database.close()
+  }
+
+  prepare(sql: string): SqliteStatement {
+    if (this.#failure !== null) {
+      if (sql === 'rollback') {
+        this.#inTransaction = false
+        return NOTHING
       }
-      statements.set(sql, statement)
-      return statement
-    },
+      if (this.#inTransaction || this.#reopen === null) throw this.#failure
+      this.close()
+      this.#database = this.#reopen()
+      this.#failure = null
+    }
+    let statement = this.#statements.get(sql)
+    if (statement === undefined) {
+      statement = this.#watched(sql, this.#database.prepare(sql))
+      if (this.#statements.size >= STATEMENTS_MAX) {
+        for (const oldest of this.#statements.keys()) {
+          this.#statements.delete(oldest)
+          break
+        }
+      }
+    } else {
+      this.#statements.delete(sql)
+    }
+    this.#statements.set(sql, statement)
+    return statement
+  }
+
+  #watched(sql: string, statement: StatementSync): SqliteStatement {
+    const ask = <Answer>(question: () => Answer): Answer => {
+      try {
+        const answer = question()
+        if (sql === 'begin') this.#inTransaction = true
+        if (sql === 'commit' || sql === 'rollback') this.#inTransaction = false
+        return answer
+      } catch (error) {
+        if (this.#reopen !== null && isIoError(error)) this.#failure = error
+        throw error
+      }
+    }
+    return {
+      reader: statement.columns().length > 0,
+      all: parameters => ask(() => statement.all(...bindable(parameters))),
+      run: parameters => ask(() => statement.run(...bindable(parameters))),
+      iterate: parameters => statement.iterate(...bindable(parameters)),
+    }
   }
 }
 
-function adapt(statement: StatementSync): SqliteStatement {
-  return {
-    reader: statement.columns().length > 0,
-    all: parameters => statement.all(...bindable(parameters)),
-    run: parameters => statement.run(...bindable(parameters)),
-    iterate: parameters => statement.iterate(...bindable(parameters)),
-  }
+function isIoError(error: unknown): error is Error {
+  return error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === SQLITE_IOERR
 }
 
 function bindable(parameters: readonly unknown[]): SQLInputValue[] {

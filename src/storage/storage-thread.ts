@@ -1,9 +1,11 @@
-/** What the two sides of the storage thread say to each other. */
+/** The storage thread as its two sides know it: how it is started, and what they say to each other. */
+import { Worker } from 'node:worker_threads'
 import type { Recalled } from '../domain/ledger.ts'
 import type { UsageQuery } from '../domain/usage.ts'
 import type { IamStore, ServiceAccountStore } from './access.ts'
 import type { AppendMessage } from './append-queue.ts'
 import type { AuditStore } from './audit-store.ts'
+import type { BodyRemote } from './body-store.ts'
 import type { EngineChoice } from './engine.ts'
 import type { LinkStore, PasskeyStore, SessionStore, SignInStore, UserStore } from './people.ts'
 import type { CapHitStore } from './cap-hit-store.ts'
@@ -24,7 +26,17 @@ import type { UsageLog } from './usage-log.ts'
 import type { reportUsage } from './usage-report.ts'
 import type { UsageStore } from './usage-store.ts'
 
-/** What the thread is started with. */
+/**
+ * Starts the thread, which loads its modules and then waits to be told what to open. Until `openStorage` takes it over it
+ * keeps no process alive.
+ */
+export function startStorageThread(): Worker {
+  const thread = new Worker(new URL('./worker.ts', import.meta.url), { name: 'storage' })
+  thread.unref()
+  return thread
+}
+
+/** What the thread is told to open: its first message. */
 export interface StorageThreadOptions {
   readonly engine: EngineChoice
   readonly dataDir: string
@@ -52,6 +64,8 @@ export type StorageEvent =
   | { readonly kind: 'recall'; readonly recalled: Recalled }
   | { readonly kind: 'lost' }
   | { readonly kind: 'jobFailed'; readonly error: ErrorMessage }
+  /** Something stored cannot be read as it was written: DATABASE_DAMAGED. */
+  | { readonly kind: 'damaged'; readonly error: ErrorMessage }
 
 /** Usage as the near side calls it: appends come together (append-queue.ts). */
 export interface UsageRemote {
@@ -95,6 +109,7 @@ export interface StorageObjects {
   readonly quotas: QuotaStore
   readonly tiers: TierStore
   readonly refusals: RefusalRemote
+  readonly bodies: BodyRemote
   readonly ledger: LedgerRemote
   readonly prices: PriceStore
   readonly usage: UsageRemote

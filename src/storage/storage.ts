@@ -13,6 +13,7 @@ import type { ModelAlias, Project } from '../domain/project.ts'
 import type { QuotaGrant } from '../domain/quota.ts'
 import type { IamStore, ServiceAccountStore } from './access.ts'
 import type { AuditStore } from './audit-store.ts'
+import type { BodyStore } from './body-store.ts'
 import type { CapHitStore } from './cap-hit-store.ts'
 import type { QuotaStore, RefusalStore, TierStore } from './quota-store.ts'
 import type { LinkStore, PasskeyStore, SessionStore, SignInStore, UserStore } from './people.ts'
@@ -39,6 +40,7 @@ export interface Storage {
   readonly quotas: QuotaStore
   readonly tiers: TierStore
   readonly refusals: RefusalStore
+  readonly bodies: BodyStore
   readonly ledger: LedgerStore
   readonly journal: HoldJournal
   readonly prices: PriceStore

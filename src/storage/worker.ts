@@ -1,6 +1,8 @@
 /** The storage thread: owns the data folder and the database, answers calls, folds usage once a second. */
+import { once } from 'node:events'
+import { flushCompileCache } from 'node:module'
 import { dirname, resolve } from 'node:path'
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import type { Kysely } from 'kysely'
 import { sql } from 'kysely'
 import { ApiError } from '../domain/error.ts'
@@ -9,14 +11,15 @@ import { AuditChain, signFirstHead } from './audit-chain.ts'
 import { AuditFile } from './audit-file.ts'
 import { AuditTrail } from './audit-trail.ts'
 import { Budgets } from './budgets.ts'
+import { CallBodies } from './call-bodies.ts'
 import { listCalls } from './call-list.ts'
 import { tailCalls } from './call-tail.ts'
 import { type ChangeBus, openBus } from './bus.ts'
 import { CapHitRows } from './cap-hits.ts'
 import { Committer } from './commit.ts'
 import type { Engine, EngineChoice } from './engine.ts'
-import { openEngine, openToInspect, placeOf } from './engine.ts'
-import { toApiError, toOpenError } from './failure.ts'
+import { openEngine, openToInspect } from './engine.ts'
+import { databaseDamaged, toApiError, toOpenError } from './failure.ts'
 import { Iam } from './iam.ts'
 import { Keys } from './keys.ts'
 import { Lease } from './lease.ts'
@@ -104,7 +107,6 @@ async function inspect(found: Kysely<Database>): Promise<void> {
 }
 
 async function openDatabase(choice: EngineChoice): Promise<Engine> {
-  const place = placeOf(choice)
   let engine: Engine | null = null
   try {
     const found = openToInspect(choice)
@@ -112,10 +114,12 @@ async function openDatabase(choice: EngineChoice): Promise<Engine> {
     engine = openEngine(choice)
     if (engine.hasPeers) await refuseOlderNodes(engine)
     await migrate(engine.db)
+    const problems = await engine.findDamage('money')
+    if (problems.length > 0) throw databaseDamaged(engine.place, problems)
     return engine
   } catch (error) {
     await engine?.close()
-    throw toOpenError(error, place)
+    throw toOpenError(error, choice)
   }
 }
 
@@ -145,7 +149,11 @@ async function serve(options: StorageThreadOptions): Promise<void> {
   const lock = lockFolders(options)
   const nodeId = nodeIdOf(options.dataDir)
   const engine = await openDatabase(options.engine)
-  const translate = (error: unknown): ApiError => toApiError(error, engine)
+  const translate = (error: unknown): ApiError => {
+    const translated = toApiError(error, engine)
+    if (translated.reason === 'DATABASE_DAMAGED') emit({ kind: 'damaged', error: encodeError(translated) })
+    return translated
+  }
   const vault = new Vault(engine, openKeyRing(options))
   await vault.admit()
   const signingKey = await vault.signingKey(signFirstHead)
@@ -208,6 +216,7 @@ async function serve(options: StorageThreadOptions): Promise<void> {
     quotas: new Quotas(engine, committer),
     tiers: new Tiers(engine, committer, options.timeZone),
     refusals: new Refusals(engine),
+    bodies: new CallBodies({ engine, committer, vault }),
     ledger: new Ledger(engine, { nodeId, lease, recalls }, options.timeZone),
     prices: new PriceOverrides(engine, committer),
     usage: usageObject(engine, rollup, log),
@@ -227,6 +236,7 @@ async function serve(options: StorageThreadOptions): Promise<void> {
   }
   if (port !== null) answerCalls(port, { objects: { ...objects }, patience: engine.patience }, translate)
   emit({ kind: 'open', hasPeers: engine.hasPeers })
+  flushCompileCache()
 }
 
 function usageObject(engine: Engine, rollup: Rollup, log: UsageLog): UsageRemote {
@@ -333,9 +343,9 @@ function storeObject(engine: Engine, { look, lease, recalls, release }: StoreWor
   }
 }
 
-const options = workerData as StorageThreadOptions
+const [options] = (await once(port, 'message')) as [StorageThreadOptions]
 try {
   await serve(options)
 } catch (error) {
-  emit({ kind: 'refused', error: encodeError(toOpenError(error, placeOf(options.engine))) })
+  emit({ kind: 'refused', error: encodeError(toOpenError(error, options.engine)) })
 }
