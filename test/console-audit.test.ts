@@ -1,25 +1,20 @@
 /** The audit trail in Debian's Chromium against a real Pollux: what was done is found, told apart, proven and taken away. */
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Page } from 'playwright-core'
+import { expect, it } from 'vitest'
 import { POLLUX_V1 } from '../src/contract/pollux.v1.ts'
-import { CHROMIUM, builtConsole, launchBrowser, openConsolePage } from './console-browser.ts'
-import { type Pollux, startPollux } from './pollux.ts'
+import { openConsolePage } from './console-browser.ts'
+import { describeInChromium, useSite } from './console-suite.ts'
 
-const TEST_MS = 120_000
 const PROJECT = 'default-project'
 const KEYS = 60
 
-let pollux: Pollux
-let browser: Browser
 let keyString: string
 
-describe.skipIf(!existsSync(CHROMIUM))('the audit screens', () => {
-  beforeAll(async () => {
-    await builtConsole()
-    ;[pollux, browser] = await Promise.all([startPollux(), launchBrowser()])
+const site = useSite({
+  async furnish(pollux) {
     const { client } = pollux
     for (let number = 1; number <= KEYS; number++) {
       await client.call(POLLUX_V1.createKey, {
@@ -41,14 +36,12 @@ describe.skipIf(!existsSync(CHROMIUM))('the audit screens', () => {
       body: { displayName: 'Till', allowedModels: ['gemini-3.8-flash'] },
     })
     await client.call(POLLUX_V1.disableKey, { params })
-  }, TEST_MS)
-  afterAll(async () => {
-    await browser.close()
-    await pollux.stop()
-  })
+  },
+})
 
+describeInChromium('the audit screens', () => {
   it('shows what a change changed, at an address that shows it again', async () => {
-    const { page, complaints } = await openConsolePage(browser, `${pollux.origin}/audit`)
+    const { page, complaints } = await openConsolePage(site.browser, `${site.pollux.origin}/audit`)
     await page.getByRole('button', { name: /^Update key/ }).click()
     await page.getByRole('row', { name: 'changed: displayName Checkout Till', exact: true }).waitFor()
     await page
@@ -62,7 +55,7 @@ describe.skipIf(!existsSync(CHROMIUM))('the audit screens', () => {
   })
 
   it('narrows to one method, one resource, one person, and pages through the rest', async () => {
-    const { page } = await openConsolePage(browser, `${pollux.origin}/audit`)
+    const { page } = await openConsolePage(site.browser, `${site.pollux.origin}/audit`)
     await page.getByRole('button', { name: /^Disable key/ }).click()
     await page.getByRole('button', { name: 'Only this resource' }).click()
     await expect.poll(() => rows(page).allTextContents()).toEqual(['Disable key', 'Update key', 'Create key'])
@@ -77,13 +70,13 @@ describe.skipIf(!existsSync(CHROMIUM))('the audit screens', () => {
     await page.getByRole('button', { name: 'Show older ones' }).click()
     await page.getByRole('button', { name: 'Show older ones' }).waitFor({ state: 'detached' })
     expect(await rows(page).count()).toBe(KEYS + 1)
-    await page.goto(`${pollux.origin}/audit?principal=user:nobody@example.com`)
+    await page.goto(`${site.pollux.origin}/audit?principal=user:nobody@example.com`)
     await page.getByText('No entry is like that').waitFor()
     await page.context().close()
   })
 
   it('finds what became of a key by the key itself, which stays out of every address', async () => {
-    const { page } = await openConsolePage(browser, `${pollux.origin}/audit/find`)
+    const { page } = await openConsolePage(site.browser, `${site.pollux.origin}/audit/find`)
     const urls: string[] = []
     page.on('request', request => urls.push(request.url()))
     await page.getByLabel('Key', { exact: true }).fill('plx_tooshort')
@@ -98,7 +91,7 @@ describe.skipIf(!existsSync(CHROMIUM))('the audit screens', () => {
   })
 
   it('exports every entry as it is', async () => {
-    const { page } = await openConsolePage(browser, `${pollux.origin}/audit`)
+    const { page } = await openConsolePage(site.browser, `${site.pollux.origin}/audit`)
     const [file] = await Promise.all([
       page.waitForEvent('download'),
       page.getByRole('button', { name: 'Export as JSON lines' }).click(),
@@ -113,12 +106,12 @@ describe.skipIf(!existsSync(CHROMIUM))('the audit screens', () => {
   })
 
   it('proves that the trail is whole, and finds an entry that was changed behind its back', async () => {
-    const { page } = await openConsolePage(browser, `${pollux.origin}/audit/verify`)
+    const { page } = await openConsolePage(site.browser, `${site.pollux.origin}/audit/verify`)
     await page.getByRole('button', { name: 'Sign a checkpoint' }).click()
     await page.getByText('Signature').waitFor()
     await page.getByRole('button', { name: 'Verify the chain' }).click()
     await page.getByText('The trail is whole').waitFor()
-    const database = new DatabaseSync(join(pollux.dataDir, 'pollux.sqlite'))
+    const database = new DatabaseSync(join(site.pollux.dataDir, 'pollux.sqlite'))
     database.prepare("update audit_entry set principal = 'user:somebody-else' where seq = 5").run()
     database.close()
     await page.getByRole('button', { name: 'Verify the chain' }).click()

@@ -3,6 +3,8 @@ import { existsSync } from 'node:fs'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { KEY_BUDGETS_V1 } from '../src/contract/budgets.v1.ts'
+import { CALLS_V1 } from '../src/contract/calls.v1.ts'
+import type { ResponseOf } from '../src/contract/endpoint.ts'
 import { POLLUX_V1 } from '../src/contract/pollux.v1.ts'
 import { CHROMIUM, builtConsole, launchBrowser, openConsolePage, openPage } from './console-browser.ts'
 import { OWNER, PASSWORD, setUpOwner } from './people.ts'
@@ -10,6 +12,20 @@ import { type Pollux, freePort, startPollux } from './pollux.ts'
 
 const TEST_MS = 120_000
 const PROJECT = 'default-project'
+const STEPS = [
+  'Key checked, request read',
+  'Limits and budgets',
+  "Upstream's first byte",
+  "Upstream's answer",
+  'Settling',
+  'In all',
+]
+
+/** Whole milliseconds stand in for what is finer. */
+function momentsOf(call: ResponseOf<typeof CALLS_V1.listCalls>['calls'][number]): number[] {
+  const { receivedMs = NaN, admittedMs = NaN, firstByteMs = NaN, lastByteMs = NaN, durationMs } = call
+  return [0, receivedMs, admittedMs, firstByteMs, lastByteMs, durationMs].map(Math.round)
+}
 
 let pollux: Pollux
 let browser: Browser
@@ -39,8 +55,8 @@ describe.skipIf(!existsSync(CHROMIUM))('calls and security in the console', () =
   })
 
   /** Makes a call and resolves to its request id. */
-  async function call(model = 'gemini-3.8-flash'): Promise<string> {
-    const response = await fetch(`${pollux.origin}/v1beta/models/${model}:generateContent`, {
+  async function call(method = 'generateContent'): Promise<string> {
+    const response = await fetch(`${pollux.origin}/v1beta/models/gemini-3.8-flash:${method}`, {
       method: 'POST',
       headers: { 'x-goog-api-key': keyString, 'content-type': 'application/json' },
       body: JSON.stringify({ contents: [{ role: 'user', parts: [{ text: 'Hello' }] }] }),
@@ -54,7 +70,7 @@ describe.skipIf(!existsSync(CHROMIUM))('calls and security in the console', () =
   it(
     'shows a call while one looks, stops when paused, and tells everything of one',
     async () => {
-      await call()
+      await call('streamGenerateContent?alt=sse')
       const { page, complaints } = await openConsolePage(browser, `${pollux.origin}/calls?project=${PROJECT}`)
       await expect.poll(() => rows(page).count(), { timeout: 20_000 }).toBe(1)
       await page.getByText('Live: calls appear when they end').waitFor()
@@ -74,7 +90,10 @@ describe.skipIf(!existsSync(CHROMIUM))('calls and security in the console', () =
       await page.keyboard.press('Enter')
       const dialog = page.getByRole('dialog')
       await dialog.getByText(missed).waitFor()
-      await dialog.getByText('To the first byte').waitFor()
+      const steps = dialog.getByRole('table', { name: 'Where its time went' })
+      for (const step of STEPS) await steps.getByRole('rowheader', { name: step }).waitFor()
+      const { calls } = await pollux.client.call(CALLS_V1.listCalls, { query: { project: PROJECT } })
+      expect(calls.map(momentsOf)).toEqual(calls.map(call => momentsOf(call).toSorted((a, b) => a - b)))
       await dialog.getByText(/keys\/shop\/budgets\/month$/).waitFor()
       await page.keyboard.press('Escape')
       await dialog.waitFor({ state: 'detached' })

@@ -1,9 +1,13 @@
 /** The console's files as a client meets them: headers, compression, size, and what is not the console's. */
 import { type IncomingHttpHeaders, request } from 'node:http'
 import { readFileSync, statSync } from 'node:fs'
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { openBuilt } from '../src/console.ts'
+import { hashFile } from '../web/sources.ts'
 import { builtConsole } from './console-browser.ts'
 import { type Pollux, freePort, startPollux } from './pollux.ts'
 
@@ -168,3 +172,46 @@ function raw(path: string, headers: Readonly<Record<string, string>>) {
       .end()
   })
 }
+
+describe('a build that takes the place of another', () => {
+  it('is never read in part, and keeps nobody from starting', async () => {
+    const place = await mkdtemp(join(tmpdir(), 'pollux-builds-'))
+    onTestFinished(() => rm(place, { recursive: true, force: true }))
+    const folder = join(place, 'console')
+    const write = async (build: number): Promise<void> => {
+      const next = join(place, `next-${build}`)
+      await mkdir(join(next, 'assets'), { recursive: true })
+      for (let file = 0; file < 40; file++) {
+        await writeFile(join(next, 'assets', `${file}-${build}.js`), String(build))
+      }
+      await writeFile(join(next, 'console.html'), String(build))
+      await writeFile(hashFile(next), String(build))
+      if (build > 0) await rename(folder, join(place, `former-${build}`))
+      await rename(next, folder)
+    }
+    await write(0)
+    const over = new AbortController()
+    const rooms: (readonly string[])[] = []
+    const replace = async (): Promise<void> => {
+      for (let build = 1; build <= 30; build++) {
+        await write(build)
+        // On a fast disk no reader would ever meet a build that stays: every third one waits for one.
+        const before = rooms.length
+        if (build % 3 === 0) await vi.waitUntil(() => rooms.length > before, { timeout: 10_000, interval: 5 })
+      }
+    }
+    const read = async (): Promise<void> => {
+      while (!over.signal.aborted) {
+        const room = await openBuilt(folder, {})
+        if (room !== null) rooms.push(room.paths())
+      }
+    }
+    await Promise.all([replace().finally(() => over.abort()), read(), read()])
+    expect(rooms.length).toBeGreaterThanOrEqual(10)
+    for (const paths of rooms) {
+      expect(paths).toHaveLength(41)
+      const builds = new Set(paths.flatMap(path => /-(\d+)\.js$/.exec(path)?.[1] ?? []))
+      expect(builds.size).toBe(1)
+    }
+  })
+})

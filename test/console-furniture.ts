@@ -201,7 +201,12 @@ const KEYS: readonly { readonly key: string; readonly body: KeyBody; readonly ca
   },
   {
     key: 'nightly-reports',
-    body: { displayName: 'Nightly reports', environment: 'staging', allowedTools: [] },
+    body: {
+      displayName: 'Nightly reports',
+      environment: 'staging',
+      allowedTools: [],
+      expireTime: new Date(Date.now() + 5.5 * 86_400_000).toISOString(),
+    },
     cap: '50000000000',
   },
   { key: 'old-prototype', body: { displayName: 'Old prototype', environment: 'development' } },
@@ -237,6 +242,12 @@ async function addKeys({ client, origin }: Pollux): Promise<void> {
     }
     if (key === 'order-service') for (let call = 0; call < CALLS; call++) await callOnce(origin, keyString)
   }
+  // What it has spent is most of what is left of its cap.
+  await client.call(KEY_BUDGETS_V1.updateBudget, {
+    params: { project, key: 'order-service', budget: 'month' },
+    query: { updateMask: 'cap' },
+    body: { cap: '4500000' },
+  })
   await client.call(POLLUX_V1.disableKey, { params: { project, key: 'old-prototype' } })
 }
 

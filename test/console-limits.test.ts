@@ -1,24 +1,18 @@
 /** The screens of limits and tiers in Debian's Chromium against a real Pollux. */
-import { existsSync } from 'node:fs'
-import type { Browser } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { POLLUX_V1 } from '../src/contract/pollux.v1.ts'
 import { TIERS_V1 } from '../src/contract/quotas.v1.ts'
-import { CHROMIUM, builtConsole, launchBrowser, openConsolePage } from './console-browser.ts'
-import { type Pollux, startPollux } from './pollux.ts'
+import { openConsolePage } from './console-browser.ts'
+import { TEST_MS, describeInChromium, useSite } from './console-suite.ts'
+import { send } from './traffic.ts'
 
 const MODEL = 'gemini-3.8-flash'
 const PROJECT = 'busy-shop'
-const TEST_MS = 120_000
 
-let pollux: Pollux
-let browser: Browser
 let keyString = ''
 
-describe.skipIf(!existsSync(CHROMIUM))('limits in the console', () => {
-  beforeAll(async () => {
-    await builtConsole()
-    ;[pollux, browser] = await Promise.all([startPollux(), launchBrowser()])
+const site = useSite({
+  async furnish(pollux) {
     await pollux.client.call(POLLUX_V1.createProject, { body: { projectId: PROJECT } })
     const key = await pollux.client.call(POLLUX_V1.createKey, {
       params: { project: PROJECT },
@@ -26,28 +20,19 @@ describe.skipIf(!existsSync(CHROMIUM))('limits in the console', () => {
       body: { displayName: 'Checkout' },
     })
     keyString = key.keyString ?? ''
-  }, TEST_MS)
-  afterAll(async () => {
-    await browser.close()
-    await pollux.stop()
-  })
+  },
+})
 
-  async function callOnce(): Promise<number> {
-    const response = await fetch(`${pollux.origin}/v1beta/models/${MODEL}:generateContent`, {
-      method: 'POST',
-      headers: { 'x-goog-api-key': keyString, 'content-type': 'application/json' },
-      body: JSON.stringify({ contents: [{ parts: [{ text: 'Hello' }] }] }),
-    })
-    await response.arrayBuffer()
-    return response.status
-  }
+describeInChromium('limits in the console', () => {
+  const callOnce = async (): Promise<number> =>
+    (await send(site.pollux.origin, { keyString, model: MODEL })).status
 
   it(
     'a limit that is set binds the next call, is seen to be full, and says whom it refused',
     async () => {
       const { page, complaints } = await openConsolePage(
-        browser,
-        `${pollux.origin}/limits?project=${PROJECT}`,
+        site.browser,
+        `${site.pollux.origin}/limits?project=${PROJECT}`,
       )
       await page.getByText('Nothing limits how fast this project calls').waitFor()
       expect(await callOnce()).toBe(200)
@@ -84,7 +69,10 @@ describe.skipIf(!existsSync(CHROMIUM))('limits in the console', () => {
   it(
     'one’s own tier is made from a published one by keyboard, changed, and deleted',
     async () => {
-      const { page, complaints } = await openConsolePage(browser, `${pollux.origin}/limits/tiers/free`)
+      const { page, complaints } = await openConsolePage(
+        site.browser,
+        `${site.pollux.origin}/limits/tiers/free`,
+      )
       await page.getByText('Published, not to be changed').waitFor()
       expect(await page.getByRole('textbox').count()).toBe(0)
       await page.getByRole('link', { name: 'Make your own from it' }).focus()
@@ -96,7 +84,7 @@ describe.skipIf(!existsSync(CHROMIUM))('limits in the console', () => {
       await rate.fill('7')
       await page.keyboard.press('Enter')
       await page.getByRole('heading', { name: 'interns' }).waitFor()
-      const read = () => pollux.client.call(TIERS_V1.getTier, { params: { tier: 'interns' } })
+      const read = () => site.pollux.client.call(TIERS_V1.getTier, { params: { tier: 'interns' } })
       const limitOf = async () =>
         (await read()).limits?.find(({ metric, model }) => metric === 'requestsPerMinute' && model === MODEL)
           ?.value

@@ -1,34 +1,26 @@
 /** Members and roles in Debian's Chromium against a real Pollux: what is done there holds at once, or is refused with why. */
-import { existsSync, readFileSync } from 'node:fs'
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readFileSync } from 'node:fs'
+import type { Page } from 'playwright-core'
+import { expect, it } from 'vitest'
 import { ORGANIZATION_IAM_V1 } from '../src/contract/iam.v3.ts'
 import { POLLUX_V1 } from '../src/contract/pollux.v1.ts'
 import { USERS_V1 } from '../src/contract/users.v1.ts'
-import { CHROMIUM, builtConsole, launchBrowser, openConsolePage, openPage } from './console-browser.ts'
+import { openConsolePage, openPage } from './console-browser.ts'
+import { TEST_MS, describeInChromium, useSite } from './console-suite.ts'
 import { addPerson } from './people-furniture.ts'
 import { OWNER, PASSWORD, ageProofs, setUpOwner } from './people.ts'
-import { type Pollux, startPollux } from './pollux.ts'
 
-const TEST_MS = 120_000
 const EMMY = 'emmy@example.com'
 const PROJECT = 'default-project'
 
-let pollux: Pollux
-let browser: Browser
-
-describe.skipIf(!existsSync(CHROMIUM))('members', () => {
-  beforeAll(async () => {
-    await builtConsole()
-    ;[pollux, browser] = await Promise.all([startPollux(), launchBrowser()])
+const site = useSite({
+  async furnish(pollux) {
     await setUpOwner({ client: pollux.client, port: Number(new URL(pollux.origin).port) })
     await addPerson(pollux, { email: EMMY, displayName: 'Emmy Noether', role: 'roles/viewer' })
-  }, TEST_MS)
-  afterAll(async () => {
-    await browser.close()
-    await pollux.stop()
-  })
+  },
+})
 
+describeInChromium('members', () => {
   it(
     'lets somebody in by a link that is shown once, after a fresh proof',
     async () => {
@@ -37,7 +29,7 @@ describe.skipIf(!existsSync(CHROMIUM))('members', () => {
       await page.getByLabel('E-mail address').fill('grete@example.com')
       await page.getByLabel('Name', { exact: true }).fill('Grete Hermann')
       await page.getByLabel('Role at the organization').selectOption({ label: 'Editor' })
-      ageProofs(pollux)
+      ageProofs(site.pollux)
       await page.getByRole('button', { name: 'Make the invitation' }).click()
       const proof = page.getByRole('dialog', { name: 'Is it still you?' })
       await proof.getByLabel('Password').fill(PASSWORD)
@@ -47,7 +39,7 @@ describe.skipIf(!existsSync(CHROMIUM))('members', () => {
       await page.getByRole('button', { name: 'I have it' }).click()
       expect(await page.content()).not.toContain(link)
 
-      const invited = await openPage(browser, link.replace('localhost', '127.0.0.1'))
+      const invited = await openPage(site.browser, link.replace('localhost', '127.0.0.1'))
       await invited.page.getByLabel('Password', { exact: true }).fill(PASSWORD)
       await invited.page.getByRole('button', { name: 'Sign in' }).click()
       await invited.page.getByText('Grete Hermann').waitFor()
@@ -83,7 +75,7 @@ describe.skipIf(!existsSync(CHROMIUM))('members', () => {
       await page.getByRole('button', { name: 'Give the role' }).click()
       await page.getByRole('heading', { name: /API Keys Admin\s+in default-project/ }).waitFor()
       expect(await create()).toBe(200)
-      expect((await pollux.client.call(POLLUX_V1.getKey, { params: key })).state).toBe('ACTIVE')
+      expect((await site.pollux.client.call(POLLUX_V1.getKey, { params: key })).state).toBe('ACTIVE')
 
       await page.getByRole('button', { name: 'Take away API Keys Admin in default-project' }).click()
       await page.getByText('is taken away, from the next request on').waitFor()
@@ -99,12 +91,15 @@ describe.skipIf(!existsSync(CHROMIUM))('members', () => {
     const { page } = await signedIn(OWNER, `/members/people/${EMMY}`)
     await page.getByRole('heading', { name: /Viewer\s+at the organization/ }).waitFor()
     const params = { organization: '1' }
-    const policy = await pollux.client.call(ORGANIZATION_IAM_V1.getIamPolicy, { params, body: {} })
+    const policy = await site.pollux.client.call(ORGANIZATION_IAM_V1.getIamPolicy, { params, body: {} })
     const bindings = [
       ...(policy.bindings ?? []),
       { role: 'roles/monitoring.viewer', members: [`user:${EMMY}`] },
     ]
-    await pollux.client.call(ORGANIZATION_IAM_V1.setIamPolicy, { params, body: { policy: { bindings } } })
+    await site.pollux.client.call(ORGANIZATION_IAM_V1.setIamPolicy, {
+      params,
+      body: { policy: { bindings } },
+    })
     await page.getByLabel('Role', { exact: true }).selectOption('roles/billing.admin')
     await page.getByRole('button', { name: 'Give the role' }).click()
     await page.getByText('was changed since it was read').waitFor()
@@ -112,7 +107,7 @@ describe.skipIf(!existsSync(CHROMIUM))('members', () => {
     await page.getByRole('heading', { name: /Monitoring Viewer/ }).waitFor()
     await page.getByRole('button', { name: 'Give the role' }).click()
     await page.getByRole('heading', { name: /Billing Admin/ }).waitFor()
-    const after = await pollux.client.call(ORGANIZATION_IAM_V1.getIamPolicy, { params, body: {} })
+    const after = await site.pollux.client.call(ORGANIZATION_IAM_V1.getIamPolicy, { params, body: {} })
     expect(
       after.bindings?.filter(({ members }) => members?.includes(`user:${EMMY}`)).map(({ role }) => role),
     ).toEqual(['roles/billing.admin', 'roles/monitoring.viewer', 'roles/viewer'])
@@ -146,7 +141,9 @@ describe.skipIf(!existsSync(CHROMIUM))('members', () => {
       await page.getByText('is signed in nowhere').waitFor()
       const status = () => emmy.page.evaluate(async () => (await fetch('/pollux/v1/session')).status)
       expect(await status()).toBe(401)
-      expect((await pollux.client.call(USERS_V1.getUser, { params: { user: EMMY } })).state).toBe('DISABLED')
+      expect((await site.pollux.client.call(USERS_V1.getUser, { params: { user: EMMY } })).state).toBe(
+        'DISABLED',
+      )
       await page.getByRole('button', { name: 'Enable' }).click()
       await page.getByText('may sign in again').waitFor()
       await emmy.page.reload()
@@ -165,7 +162,10 @@ describe.skipIf(!existsSync(CHROMIUM))('members', () => {
   it(
     'gives a program an account with a role, a token and a key file, each shown once, by keyboard too',
     async () => {
-      const { page, complaints } = await openConsolePage(browser, `${pollux.origin}/members/service-accounts`)
+      const { page, complaints } = await openConsolePage(
+        site.browser,
+        `${site.pollux.origin}/members/service-accounts`,
+      )
       await page.getByRole('button', { name: 'Create service account' }).first().focus()
       await page.keyboard.press('Enter')
       await page.getByRole('dialog').waitFor()
@@ -218,13 +218,15 @@ describe.skipIf(!existsSync(CHROMIUM))('members', () => {
 
 async function keysWith(token: string): Promise<number> {
   const path = `/pollux/v1/projects/${PROJECT}/keys`
-  const response = await fetch(`${pollux.origin}${path}`, { headers: { authorization: `Bearer ${token}` } })
+  const response = await fetch(`${site.pollux.origin}${path}`, {
+    headers: { authorization: `Bearer ${token}` },
+  })
   await response.arrayBuffer()
   return response.status
 }
 
 async function signedIn(email: string, path: string) {
-  const opened = await openPage(browser, `${pollux.origin}${path}`)
+  const opened = await openPage(site.browser, `${site.pollux.origin}${path}`)
   await signIn(opened.page, email)
   return opened
 }

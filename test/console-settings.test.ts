@@ -1,44 +1,40 @@
 /** Settings and the frame in Debian's Chromium against a real Pollux: one's own account, the palette, what is not as usual. */
-import { existsSync } from 'node:fs'
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Page } from 'playwright-core'
+import { expect, it, onTestFinished } from 'vitest'
 import { KEY_BUDGETS_V1 } from '../src/contract/budgets.v1.ts'
 import { POLLUX_V1 } from '../src/contract/pollux.v1.ts'
 import { SERVER_V1 } from '../src/contract/server.v1.ts'
-import { CHROMIUM, builtConsole, launchBrowser, openConsolePage, openPage } from './console-browser.ts'
+import { openConsolePage, openPage } from './console-browser.ts'
+import { TEST_MS, addAuthenticator, describeInChromium, useSite } from './console-suite.ts'
 import { OWNER, PASSWORD, TestBrowser, ageProofs, setUpOwner } from './people.ts'
-import { type Pollux, freePort, startPollux } from './pollux.ts'
+import { freePort, startPollux } from './pollux.ts'
 
-const TEST_MS = 120_000
 const PROJECT = 'default-project'
 const NEXT_PASSWORD = 'quartz-lantern-meadow-83'
 
-let pollux: Pollux
-let browser: Browser
 /** Passkeys belong to a name. */
 let origin: string
 let port: number
 
-describe.skipIf(!existsSync(CHROMIUM))('settings', () => {
-  beforeAll(async () => {
-    await builtConsole()
+const site = useSite({
+  async start() {
     port = await freePort()
     origin = `http://localhost:${port}`
-    ;[pollux, browser] = await Promise.all([startPollux({ port }), launchBrowser()])
-    await setUpOwner({ client: pollux.client, port })
-  }, TEST_MS)
-  afterAll(async () => {
-    await browser.close()
-    await pollux.stop()
-  })
+    return await startPollux({ port })
+  },
+  async furnish({ client }) {
+    await setUpOwner({ client, port })
+  },
+})
 
+describeInChromium('settings', () => {
   it(
     'adds a passkey and takes it away, each after a fresh proof',
     async () => {
       const { page } = await signedIn('/settings', PASSWORD)
       await addAuthenticator(page)
       await page.getByText('None yet. A passkey is kept by your device').waitFor()
-      ageProofs(pollux)
+      ageProofs(site.pollux)
       await page.getByLabel('Name of the device').fill('Laptop')
       await page.getByRole('button', { name: 'Add a passkey' }).click()
       await prove(page, PASSWORD)
@@ -71,7 +67,7 @@ describe.skipIf(!existsSync(CHROMIUM))('settings', () => {
   )
 
   it('wears the colours that one chooses, in the rail and in the settings alike', async () => {
-    const { page } = await openConsolePage(browser, `${origin}/settings`)
+    const { page } = await openConsolePage(site.browser, `${origin}/settings`)
     const worn = () => page.evaluate<string>('document.documentElement.dataset.theme')
     await page.getByLabel('Dark').check()
     expect(await worn()).toBe('dark')
@@ -82,9 +78,9 @@ describe.skipIf(!existsSync(CHROMIUM))('settings', () => {
   })
 
   it('seals the secrets anew, and says what the server is', async () => {
-    const { page } = await openConsolePage(browser, `${origin}/settings/server`)
+    const { page } = await openConsolePage(site.browser, `${origin}/settings/server`)
     await page.getByText('Nothing is away').waitFor()
-    const { version, degradedModes } = await pollux.client.call(SERVER_V1.getServer, {})
+    const { version, degradedModes } = await site.pollux.client.call(SERVER_V1.getServer, {})
     expect(degradedModes).toEqual([])
     await page.getByRole('main').getByText(version, { exact: true }).waitFor()
     await page.getByRole('button', { name: 'Seal anew and verify' }).click()
@@ -93,25 +89,14 @@ describe.skipIf(!existsSync(CHROMIUM))('settings', () => {
   })
 })
 
-describe.skipIf(!existsSync(CHROMIUM))('the frame', () => {
-  beforeAll(async () => {
-    await builtConsole()
-    port = await freePort()
-    origin = `http://localhost:${port}`
-    ;[pollux, browser] = await Promise.all([startPollux({ port }), launchBrowser()])
-  }, TEST_MS)
-  afterAll(async () => {
-    await browser.close()
-    await pollux.stop()
-  })
-
+describeInChromium('the frame', () => {
   it('leads to a key, a project and a screen by a few letters and Enter', async () => {
-    await pollux.client.call(POLLUX_V1.createKey, {
+    await site.pollux.client.call(POLLUX_V1.createKey, {
       params: { project: PROJECT },
       query: { keyId: 'order-service' },
       body: { displayName: 'Order service' },
     })
-    const { page, complaints } = await openConsolePage(browser, `${origin}/keys`)
+    const { page, complaints } = await openConsolePage(site.browser, `${origin}/keys`)
     await page.getByRole('heading', { name: 'API keys' }).waitFor()
     await goTo(page, 'ord serv')
     await page.getByRole('heading', { name: 'Order service', level: 1 }).waitFor()
@@ -132,28 +117,8 @@ describe.skipIf(!existsSync(CHROMIUM))('the frame', () => {
     await page.context().close()
   })
 
-  it(
-    'says calmly that the server is away, and shows what is new once it is back',
-    async () => {
-      const { page } = await openConsolePage(browser, `${origin}/keys?q=later`)
-      await page.getByText('No key').first().waitFor()
-      await pollux.kill('SIGTERM')
-      await page.getByText('No answer from Pollux').waitFor()
-      pollux = await startPollux({ port, dataDir: pollux.dataDir })
-      await pollux.client.call(POLLUX_V1.createKey, {
-        params: { project: PROJECT },
-        query: { keyId: 'later' },
-        body: { displayName: 'Made later' },
-      })
-      await page.getByText('No answer from Pollux').waitFor({ state: 'detached' })
-      await page.getByRole('link', { name: 'Made later' }).waitFor()
-      await page.context().close()
-    },
-    TEST_MS,
-  )
-
   it('says that the console was updated under an open page', async () => {
-    const { page } = await openConsolePage(browser, `${origin}/keys`)
+    const { page } = await openConsolePage(site.browser, `${origin}/keys`)
     const asked = page.waitForResponse(response => response.request().method() === 'HEAD')
     await page.reload()
     await asked
@@ -171,12 +136,12 @@ describe.skipIf(!existsSync(CHROMIUM))('the frame', () => {
 
   it('counts the caps that are reached, until one hides it', async () => {
     const params = { project: PROJECT, key: 'order-service' }
-    await pollux.client.call(KEY_BUDGETS_V1.createBudget, {
+    await site.pollux.client.call(KEY_BUDGETS_V1.createBudget, {
       params,
       query: { budgetId: 'month' },
       body: { cap: '0' },
     })
-    const { page } = await openConsolePage(browser, `${origin}/keys`)
+    const { page } = await openConsolePage(site.browser, `${origin}/keys`)
     await page.getByText('A cap is reached').waitFor()
     await page.getByRole('link', { name: 'Keys over their caps' }).click()
     await page.getByRole('row', { name: /Order service/ }).waitFor()
@@ -186,12 +151,37 @@ describe.skipIf(!existsSync(CHROMIUM))('the frame', () => {
   })
 
   it('tells an address that leads nowhere, and the way on', async () => {
-    const { page } = await openConsolePage(browser, `${origin}/members/nowhere/at-all`)
+    const { page } = await openConsolePage(site.browser, `${origin}/members/nowhere/at-all`)
     await page.getByRole('heading', { name: 'There is nothing here' }).waitFor()
     await page.getByRole('link', { name: 'Go to the API keys' }).click()
     await page.getByRole('heading', { name: 'API keys' }).waitFor()
     await page.context().close()
   })
+
+  it(
+    'says calmly that the server is away, and shows what is new once it is back',
+    async () => {
+      const { page } = await openConsolePage(site.browser, `${origin}/keys?q=later`)
+      await page.getByText('No key').first().waitFor()
+      // Not only answered: an answer that is not read keeps its connection busy.
+      const isRead = page.waitForEvent('requestfinished', request => request.url().endsWith('/readyz'))
+      await page.reload()
+      await isRead
+      await site.pollux.kill('SIGTERM')
+      await page.getByText('No answer from Pollux').waitFor()
+      const again = await startPollux({ port, dataDir: site.pollux.dataDir })
+      onTestFinished(() => again.stop())
+      await again.client.call(POLLUX_V1.createKey, {
+        params: { project: PROJECT },
+        query: { keyId: 'later' },
+        body: { displayName: 'Made later' },
+      })
+      await page.getByText('No answer from Pollux').waitFor({ state: 'detached' })
+      await page.getByRole('link', { name: 'Made later' }).waitFor()
+      await page.context().close()
+    },
+    TEST_MS,
+  )
 })
 
 async function goTo(page: Page, letters: string): Promise<void> {
@@ -207,7 +197,7 @@ function found(page: Page) {
 }
 
 async function signedIn(path: string, password: string) {
-  const opened = await openPage(browser, `${origin}${path}`)
+  const opened = await openPage(site.browser, `${origin}${path}`)
   await opened.page.getByLabel('E-mail address').fill(OWNER)
   await opened.page.getByLabel('Password', { exact: true }).fill(password)
   await opened.page.getByRole('button', { name: 'Sign in', exact: true }).click()
@@ -219,20 +209,4 @@ async function prove(page: Page, password: string): Promise<void> {
   const dialog = page.getByRole('dialog', { name: 'Is it still you?' })
   await dialog.getByLabel('Password').fill(password)
   await dialog.getByRole('button', { name: 'Go on' }).click()
-}
-
-/** A device with a fingerprint reader, whose owner always says yes. */
-async function addAuthenticator(page: Page): Promise<void> {
-  const devtools = await page.context().newCDPSession(page)
-  await devtools.send('WebAuthn.enable')
-  await devtools.send('WebAuthn.addVirtualAuthenticator', {
-    options: {
-      protocol: 'ctap2',
-      transport: 'internal',
-      hasResidentKey: true,
-      hasUserVerification: true,
-      isUserVerified: true,
-      automaticPresenceSimulation: true,
-    },
-  })
 }

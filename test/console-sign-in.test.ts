@@ -1,51 +1,48 @@
 /** The doors of the console in Debian's Chromium against a real Pollux: links, passwords, passkeys, an issuer, fresh proofs. */
-import { existsSync } from 'node:fs'
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import type { Page } from 'playwright-core'
+import { afterAll, expect, it, onTestFinished } from 'vitest'
 import { POLLUX_V1 } from '../src/contract/pollux.v1.ts'
 import { USERS_V1 } from '../src/contract/users.v1.ts'
-import { CHROMIUM, builtConsole, launchBrowser, openPage } from './console-browser.ts'
+import { openPage } from './console-browser.ts'
+import { TEST_MS, addAuthenticator, describeInChromium, signIn, useSite } from './console-suite.ts'
 import { CLIENT_ID, CLIENT_SECRET, type Issuer, startIssuer } from './issuer.ts'
 import { OWNER, PASSWORD, ageProofs, setUpOwner, setUpToken, tokenOf } from './people.ts'
 import { type Pollux, freePort, startPollux } from './pollux.ts'
 
-const TEST_MS = 120_000
-
-let pollux: Pollux
-let issuer: Issuer
-let browser: Browser
 /** Passkeys belong to a name, so this is what people open. */
 let origin: string
 
-describe.skipIf(!existsSync(CHROMIUM))('the door of the console', () => {
-  beforeAll(async () => {
-    await builtConsole()
+let issuer: Issuer | undefined
+afterAll(() => issuer?.close())
+
+const site = useSite({
+  async start() {
     const port = await freePort()
     origin = `http://localhost:${port}`
     const grace = { email: 'grace@example.com', email_verified: true, name: 'Grace Hopper' }
     issuer = await startIssuer(new Map([['grace', grace]]), `${origin}/sign-in/callback`)
-    const env = {
-      POLLUX_OIDC_ISSUER: issuer.url,
-      POLLUX_OIDC_CLIENT_ID: CLIENT_ID,
-      POLLUX_OIDC_CLIENT_SECRET: CLIENT_SECRET,
-      POLLUX_OIDC_ROLES: 'example.com=roles/editor',
-    }
-    ;[pollux, browser] = await Promise.all([startPollux({ port, env }), launchBrowser()])
+    const pollux = await startPollux({
+      port,
+      env: {
+        POLLUX_OIDC_ISSUER: issuer.url,
+        POLLUX_OIDC_CLIENT_ID: CLIENT_ID,
+        POLLUX_OIDC_CLIENT_SECRET: CLIENT_SECRET,
+        POLLUX_OIDC_ROLES: 'example.com=roles/editor',
+      },
+    })
     await setUpOwner({ client: pollux.client, port })
-  }, TEST_MS)
-  afterAll(async () => {
-    await browser.close()
-    await pollux.stop()
-    await issuer.close()
-  })
+    return pollux
+  },
+})
 
+describeInChromium('the door of the console', () => {
   it(
     'makes whoever opens the set-up link the owner, who takes a new first key and lands on the keys',
     async () => {
       const fresh = await startPollux()
       onTestFinished(() => fresh.stop())
       const token = await setUpToken(fresh)
-      const { page, complaints } = await openPage(browser, `${fresh.origin}/sign-in`)
+      const { page, complaints } = await openPage(site.browser, `${fresh.origin}/sign-in`)
       await page.getByText('Nobody owns this Pollux yet').waitFor()
       await page.goto(`${fresh.origin}/set-up#${token}`)
       await page.getByLabel('E-mail address').fill(OWNER)
@@ -83,7 +80,7 @@ describe.skipIf(!existsSync(CHROMIUM))('the door of the console', () => {
   )
 
   it('refuses a wrong password, and leads who signs in to where they wanted to go', async () => {
-    const { page, complaints } = await openPage(browser, `${origin}/projects?from=mail`)
+    const { page, complaints } = await openPage(site.browser, `${origin}/projects?from=mail`)
     await signIn(page, 'not-the-password-of-ada')
     await page.getByRole('alert').getByText('This did not sign you in').waitFor()
     await signIn(page)
@@ -102,10 +99,10 @@ describe.skipIf(!existsSync(CHROMIUM))('the door of the console', () => {
   })
 
   it('leads to the sign-in when a session was ended elsewhere, and from there back', async () => {
-    const { page } = await openPage(browser, `${origin}/keys?q=first`)
+    const { page } = await openPage(site.browser, `${origin}/keys?q=first`)
     await signIn(page)
     await page.getByRole('row', { name: /Unrestricted/ }).waitFor()
-    await pollux.client.call(USERS_V1.signOutUser, { params: { user: OWNER }, body: {} })
+    await site.pollux.client.call(USERS_V1.signOutUser, { params: { user: OWNER }, body: {} })
     await page.getByRole('button', { name: /^Actions for/ }).click()
     await page.getByRole('menuitem', { name: 'Disable' }).click()
     await signIn(page)
@@ -115,15 +112,15 @@ describe.skipIf(!existsSync(CHROMIUM))('the door of the console', () => {
   })
 
   it('asks for the password again before a key is deleted with an old proof', async () => {
-    await pollux.client.call(POLLUX_V1.createKey, {
+    await site.pollux.client.call(POLLUX_V1.createKey, {
       params: { project: 'default-project' },
       query: { keyId: 'unused' },
       body: { displayName: 'Unused' },
     })
-    const { page } = await openPage(browser, `${origin}/keys?q=Unused`)
+    const { page } = await openPage(site.browser, `${origin}/keys?q=Unused`)
     await signIn(page)
     await page.getByRole('button', { name: 'Actions for Unused' }).waitFor()
-    ageProofs(pollux)
+    ageProofs(site.pollux)
     await askToDelete(page)
     const proof = page.getByRole('dialog', { name: 'Is it still you?' })
     await proof.getByRole('button', { name: 'Cancel' }).click()
@@ -141,15 +138,15 @@ describe.skipIf(!existsSync(CHROMIUM))('the door of the console', () => {
   })
 
   it('takes a passkey from the invitation to the sign-in and the fresh proof', async () => {
-    const { link } = await pollux.client.call(USERS_V1.inviteUser, {
+    const { link } = await site.pollux.client.call(USERS_V1.inviteUser, {
       body: { email: 'grete@example.com', displayName: 'Grete Hermann', role: 'roles/editor' },
     })
-    await pollux.client.call(POLLUX_V1.createKey, {
+    await site.pollux.client.call(POLLUX_V1.createKey, {
       params: { project: 'default-project' },
       query: { keyId: 'unused-too' },
       body: { displayName: 'Unused' },
     })
-    const { page, complaints } = await openPage(browser, `${origin}/sign-in`)
+    const { page, complaints } = await openPage(site.browser, `${origin}/sign-in`)
     await addAuthenticator(page)
     await page.goto(`${origin}/invite#${tokenOf(link)}`)
     expect(await page.getByLabel('E-mail address').inputValue()).toBe('grete@example.com')
@@ -160,7 +157,7 @@ describe.skipIf(!existsSync(CHROMIUM))('the door of the console', () => {
     await page.getByRole('button', { name: 'Sign out' }).click()
     await page.getByRole('button', { name: 'Use a passkey' }).click()
     await page.getByRole('button', { name: 'Actions for Unused' }).waitFor()
-    ageProofs(pollux)
+    ageProofs(site.pollux)
     await askToDelete(page)
     await page.getByRole('button', { name: 'Use a passkey' }).click()
     await page.getByText('Unused is deleted').waitFor()
@@ -169,8 +166,8 @@ describe.skipIf(!existsSync(CHROMIUM))('the door of the console', () => {
   })
 
   it('lets who signs in at the issuer in, and back to where they wanted to go', async () => {
-    issuer.knows('grace')
-    const { page } = await openPage(browser, `${origin}/projects?from=mail`)
+    issuer?.knows('grace')
+    const { page } = await openPage(site.browser, `${origin}/projects?from=mail`)
     await page.getByRole('button', { name: /^Continue at/ }).click()
     await page.getByText('Grace Hopper').waitFor()
     expect(page.url()).toBe(`${origin}/projects?from=mail`)
@@ -180,8 +177,11 @@ describe.skipIf(!existsSync(CHROMIUM))('the door of the console', () => {
   })
 
   it('takes the old password away with a reset link', async () => {
-    const { link } = await pollux.client.call(USERS_V1.issueResetLink, { params: { user: OWNER }, body: {} })
-    const { page } = await openPage(browser, `${origin}/reset#${tokenOf(link)}`)
+    const { link } = await site.pollux.client.call(USERS_V1.issueResetLink, {
+      params: { user: OWNER },
+      body: {},
+    })
+    const { page } = await openPage(site.browser, `${origin}/reset#${tokenOf(link)}`)
     const replaced = 'quartz-lantern-meadow-83'
     await page.getByLabel('Password', { exact: true }).fill(replaced)
     await page.getByRole('button', { name: 'Set and sign in' }).click()
@@ -195,37 +195,15 @@ describe.skipIf(!existsSync(CHROMIUM))('the door of the console', () => {
   })
 })
 
-async function signIn(page: Page, password = PASSWORD): Promise<void> {
-  await page.getByLabel('E-mail address').fill(OWNER)
-  await page.getByLabel('Password', { exact: true }).fill(password)
-  await page.getByRole('button', { name: 'Sign in', exact: true }).click()
-}
-
 async function askToDelete(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Actions for Unused' }).click()
   await page.getByRole('menuitem', { name: 'Delete' }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
 }
 
-/** A device with a fingerprint reader, whose owner always says yes. */
-async function addAuthenticator(page: Page): Promise<void> {
-  const devtools = await page.context().newCDPSession(page)
-  await devtools.send('WebAuthn.enable')
-  await devtools.send('WebAuthn.addVirtualAuthenticator', {
-    options: {
-      protocol: 'ctap2',
-      transport: 'internal',
-      hasResidentKey: true,
-      hasUserVerification: true,
-      isUserVerified: true,
-      automaticPresenceSimulation: true,
-    },
-  })
-}
-
 async function stateOf(key: string): Promise<string> {
   const params = { project: 'default-project', key }
-  return (await pollux.client.call(POLLUX_V1.getKey, { params })).state
+  return (await site.pollux.client.call(POLLUX_V1.getKey, { params })).state
 }
 
 async function statusWith({ origin }: Pollux, keyString: string): Promise<number> {

@@ -1,42 +1,25 @@
 /** The console in Debian's Chromium against a real Pollux: the whole life of a key, by mouse and by keyboard alone. */
-import { existsSync } from 'node:fs'
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Page } from 'playwright-core'
+import { expect, it } from 'vitest'
 import { POLLUX_V1 } from '../src/contract/pollux.v1.ts'
-import { CHROMIUM, builtConsole, launchBrowser, openConsolePage } from './console-browser.ts'
-import { ADMIN_TOKEN, type Pollux, startPollux } from './pollux.ts'
+import { openConsolePage } from './console-browser.ts'
+import { TEST_MS, describeInChromium, useSite } from './console-suite.ts'
+import { ADMIN_TOKEN } from './pollux.ts'
+import { send } from './traffic.ts'
 
 const MODEL = 'gemini-3.8-flash'
-const TEST_MS = 120_000
 
-let pollux: Pollux
-let browser: Browser
+const site = useSite()
 
-describe.skipIf(!existsSync(CHROMIUM))('the console', () => {
-  beforeAll(async () => {
-    await builtConsole()
-    ;[pollux, browser] = await Promise.all([startPollux(), launchBrowser()])
-  }, TEST_MS)
-  afterAll(async () => {
-    await browser.close()
-    await pollux.stop()
-  })
-
+describeInChromium('the console', () => {
   /** The HTTP status of a call with this key. */
-  async function callWith(keyString: string): Promise<number> {
-    const response = await fetch(`${pollux.origin}/v1beta/models/${MODEL}:generateContent`, {
-      method: 'POST',
-      headers: { 'x-goog-api-key': keyString, 'content-type': 'application/json' },
-      body: JSON.stringify({ contents: [{ role: 'user', parts: [{ text: 'Hello' }] }] }),
-    })
-    await response.arrayBuffer()
-    return response.status
-  }
+  const callWith = async (keyString: string): Promise<number> =>
+    (await send(site.pollux.origin, { keyString, model: MODEL })).status
 
   it(
     'takes a key from creation to undeletion by mouse',
     async () => {
-      const { page, complaints } = await openConsolePage(browser, pollux.origin)
+      const { page, complaints } = await openConsolePage(site.browser, site.pollux.origin)
       await page.getByRole('link', { name: 'Create key' }).first().click()
       await page.getByLabel('Name', { exact: true }).fill('Checkout')
       await page.getByLabel('production').check()
@@ -93,7 +76,7 @@ describe.skipIf(!existsSync(CHROMIUM))('the console', () => {
   it(
     'takes a key from creation to undeletion by keyboard alone',
     async () => {
-      const { page, complaints } = await openConsolePage(browser, pollux.origin)
+      const { page, complaints } = await openConsolePage(site.browser, site.pollux.origin)
       await press(page, page.getByRole('link', { name: 'Create key' }).first(), 'Enter')
       await tabTo(page, page.getByLabel('Name', { exact: true }))
       await page.keyboard.type('Night job')
@@ -136,7 +119,7 @@ describe.skipIf(!existsSync(CHROMIUM))('the console', () => {
       await page.keyboard.type('Sta')
       await row(page, 'Disabled', 'Night job').waitFor()
       const params = { project: 'default-project', key: 'night-job' }
-      expect((await pollux.client.call(POLLUX_V1.getKey, { params })).state).toBe('DISABLED')
+      expect((await site.pollux.client.call(POLLUX_V1.getKey, { params })).state).toBe('DISABLED')
       expect(complaints).toEqual([])
       await page.context().close()
     },
@@ -144,9 +127,9 @@ describe.skipIf(!existsSync(CHROMIUM))('the console', () => {
   )
 
   it('lets in who has a management token, and keeps out who has none', async () => {
-    const context = await browser.newContext()
+    const context = await site.browser.newContext()
     const page = await context.newPage()
-    await page.goto(`${pollux.origin}/projects?from=mail`)
+    await page.goto(`${site.pollux.origin}/projects?from=mail`)
     await page.getByText('Use a management token instead').click()
     await page.getByLabel('Management token').fill('plx_pat_000000000000000000000000000000000000')
     await page.getByRole('button', { name: 'Sign in with the token' }).click()
@@ -155,15 +138,15 @@ describe.skipIf(!existsSync(CHROMIUM))('the console', () => {
     await page.getByLabel('Management token').fill(ADMIN_TOKEN)
     await page.getByRole('button', { name: 'Sign in with the token' }).click()
     await page.getByRole('heading', { name: 'Projects' }).waitFor()
-    expect(page.url()).toBe(`${pollux.origin}/projects?from=mail`)
+    expect(page.url()).toBe(`${site.pollux.origin}/projects?from=mail`)
     await page.getByRole('button', { name: 'Sign out' }).click()
     await page.getByText('Use a management token instead').waitFor()
     await context.close()
   })
 
   it('asks once before a key is left behind that nobody took', async () => {
-    const { page } = await openConsolePage(browser, pollux.origin)
-    await page.goto(`${pollux.origin}/keys/new?name=Forgotten`)
+    const { page } = await openConsolePage(site.browser, site.pollux.origin)
+    await page.goto(`${site.pollux.origin}/keys/new?name=Forgotten`)
     await page.getByRole('button', { name: 'Create key' }).click()
     await page.getByRole('link', { name: 'Go to the key' }).click()
     await page.getByRole('dialog', { name: 'Leave without the key?' }).waitFor()
@@ -173,12 +156,15 @@ describe.skipIf(!existsSync(CHROMIUM))('the console', () => {
   })
 
   it('says which rule would refuse a described request', async () => {
-    await pollux.client.call(POLLUX_V1.createKey, {
+    await site.pollux.client.call(POLLUX_V1.createKey, {
       params: { project: 'default-project' },
       query: { keyId: 'bound' },
       body: { displayName: 'Bound', allowedModels: [MODEL] },
     })
-    const { page } = await openConsolePage(browser, `${pollux.origin}/projects/default-project/keys/bound`)
+    const { page } = await openConsolePage(
+      site.browser,
+      `${site.pollux.origin}/projects/default-project/keys/bound`,
+    )
     await page.getByLabel('Model', { exact: true }).fill('gemini-2.5-pro')
     await page.getByRole('button', { name: 'Test', exact: true }).click()
     await page.getByText('This call would be refused').waitFor()

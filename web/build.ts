@@ -1,5 +1,5 @@
 /** Compiles the console into `dist/console`, if its sources changed since it was. */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { BUILT_DIR, filesUnder, hashFile, hashOfSources, isBuildCurrent } from './sources.ts'
@@ -19,6 +19,7 @@ async function build(): Promise<void> {
   ])
   // Beside the folder and renamed at the end: a server that starts meanwhile reads a whole build or none.
   const folder = `${BUILT_DIR}.${process.pid}`
+  const former = `${folder}.former`
   try {
     await compile({ ...config, build: { ...config.build, outDir: folder } })
     for (const path of filesUnder(folder)) compress(path)
@@ -26,13 +27,13 @@ async function build(): Promise<void> {
     // Several nodes may start at once: the first build is served already.
     if (isBuildCurrent()) return
     mkdirSync(dirname(BUILT_DIR), { recursive: true })
-    rmSync(BUILT_DIR, { recursive: true, force: true })
+    if (existsSync(BUILT_DIR)) renameSync(BUILT_DIR, former)
     renameSync(folder, BUILT_DIR)
   } catch (error) {
     // Another build of the same sources was faster.
     if (!isBuildCurrent()) throw error
   } finally {
-    rmSync(folder, { recursive: true, force: true })
+    for (const left of [folder, former]) rmSync(left, { recursive: true, force: true })
   }
 }
 

@@ -63,6 +63,11 @@ export function callsPath(search: Readonly<Record<string, string>> = {}): string
   return withSearch(PATHS.calls, search)
 }
 
+/** What models cost; of those whose names contain `q`. */
+export function pricesPath(q = ''): string {
+  return withSearch(PATHS.prices, { q })
+}
+
 /** What the organization, a project or a key spends. */
 export function spendPath({
   project,

@@ -1,6 +1,6 @@
 /** What the compiled console is made of, and whether it was made of what is there now. */
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 const ROOT = join(import.meta.dirname, '..')
@@ -15,9 +15,17 @@ export function hashFile(folder: string): string {
   return join(folder, HASH_FILE)
 }
 
+/** What a build was made of; null where there is none. */
+export function builtHash(folder: string): string | null {
+  try {
+    return readFileSync(hashFile(folder), 'utf8')
+  } catch {
+    return null
+  }
+}
+
 export function isBuildCurrent(): boolean {
-  const path = hashFile(BUILT_DIR)
-  return existsSync(path) && readFileSync(path, 'utf8') === hashOfSources()
+  return builtHash(BUILT_DIR) === hashOfSources()
 }
 
 export function hashOfSources(): string {

@@ -34,7 +34,6 @@ export function EntriesScreen() {
       actions={<ExportButton filter={filter} />}
     >
       <Filters
-        key={JSON.stringify(filter)}
         filter={filter}
         entries={entries ?? []}
         onChange={change => setState({ ...change, entry: '' })}
@@ -83,8 +82,7 @@ interface FiltersProps {
 /** Texts count when they are sent: each letter would be another question to the server. */
 function Filters({ filter, entries, onChange }: FiltersProps) {
   const { data: projects = [] } = useQuery(projectsQuery)
-  const [draft, setDraft] = useState(filter)
-  const set = (change: Partial<AuditFilter>): void => setDraft(before => ({ ...before, ...change }))
+  const [draft, set] = useDraft(filter)
   // What was typed and not sent yet counts with the next choice, too.
   const apply = (change: Partial<AuditFilter>): void => {
     const texts = Object.entries(draft).map(([name, value]) => [name, value.trim()])
@@ -145,11 +143,31 @@ function Filters({ filter, entries, onChange }: FiltersProps) {
           Filter
         </Button>
         {Object.values(filter).some(value => value !== '') && (
-          <Button onPress={() => onChange(NO_FILTER)}>Clear</Button>
+          <Button
+            onPress={() => {
+              set(NO_FILTER)
+              onChange(NO_FILTER)
+            }}
+          >
+            Clear
+          </Button>
         )}
       </div>
     </form>
   )
+}
+
+/** What is typed, beside what is asked for. A field follows when another value of it is asked for: by Back, or by a link. */
+function useDraft(filter: AuditFilter): readonly [AuditFilter, (change: Partial<AuditFilter>) => void] {
+  const [draft, setDraft] = useState(filter)
+  const [known, setKnown] = useState(filter)
+  const set = (change: Partial<AuditFilter>): void => setDraft(before => ({ ...before, ...change }))
+  const changed = Object.entries(filter).filter(([name, value]) => known[name as keyof AuditFilter] !== value)
+  if (changed.length > 0) {
+    setKnown(filter)
+    set(Object.fromEntries(changed))
+  }
+  return [draft, set]
 }
 
 function ExportButton({ filter }: { readonly filter: AuditFilter }) {

@@ -1,6 +1,7 @@
 import { ChevronDown, ChevronRight } from 'lucide-react'
 import { Fragment } from 'react'
 import { IconButton } from '../ui/button.tsx'
+import { Table } from '../ui/table.tsx'
 import { shownMoment } from '../ui/times.ts'
 import { EntryDetails } from './entry-details.tsx'
 import { payloadOf, refusalOf, shownMethod, shownResource } from './entry.ts'
@@ -18,44 +19,30 @@ interface EntryTableProps {
 /** Entries in a row each; one of them open, with what it changed. */
 export function EntryTable({ entries, open, onOpen, onOnly }: EntryTableProps) {
   return (
-    <div className="sheet table__scroll" role="region" aria-label="Entries" tabIndex={0}>
-      <table className="table entries">
-        <thead>
-          <tr>
-            <th scope="col">
-              <span className="unseen">Details</span>
-            </th>
-            <th scope="col">Time</th>
-            <th scope="col">Who</th>
-            <th scope="col">What</th>
-            <th scope="col">Resource</th>
-            <th scope="col">From</th>
-            <th scope="col">Result</th>
-          </tr>
-        </thead>
-        <tbody>
-          {entries.map(entry => {
-            const isOpen = entry.insertId === open
-            return (
-              <Fragment key={entry.insertId}>
-                <EntryRow
-                  entry={entry}
-                  isOpen={isOpen}
-                  onPress={() => onOpen(isOpen ? '' : entry.insertId)}
-                />
-                {isOpen && (
-                  <tr className="entries__details">
-                    <td colSpan={7}>
-                      <EntryDetails entry={entry} {...(onOnly === undefined ? {} : { onOnly })} />
-                    </td>
-                  </tr>
-                )}
-              </Fragment>
-            )
-          })}
-        </tbody>
-      </table>
-    </div>
+    <Table
+      label="Entries"
+      columns={[{ unseen: 'Details' }, 'Time', 'Who', 'What', 'Resource', 'From', 'Result']}
+      isSheet
+      className="entries"
+    >
+      <tbody>
+        {entries.map(entry => {
+          const isOpen = entry.insertId === open
+          return (
+            <Fragment key={entry.insertId}>
+              <EntryRow entry={entry} isOpen={isOpen} onPress={() => onOpen(isOpen ? '' : entry.insertId)} />
+              {isOpen && (
+                <tr className="entries__details">
+                  <td colSpan={7}>
+                    <EntryDetails entry={entry} {...(onOnly === undefined ? {} : { onOnly })} />
+                  </td>
+                </tr>
+              )}
+            </Fragment>
+          )
+        })}
+      </tbody>
+    </Table>
   )
 }
 

@@ -1,6 +1,5 @@
-import type { ReactNode } from 'react'
 import { PATHS } from '../paths.ts'
-import { Page } from '../ui/page.tsx'
+import { Page, type PageProps } from '../ui/page.tsx'
 import { TabLinks } from '../ui/tab-links.tsx'
 import '../keys/form.css'
 import './audit.css'
@@ -11,18 +10,7 @@ const TABS = [
   { to: PATHS.verifyAudit, text: 'Verify' },
 ] as const
 
-interface FrameProps {
-  readonly title: string
-  readonly about: ReactNode
-  readonly actions?: ReactNode
-  readonly children: ReactNode
-}
-
-export function AuditFrame({ children, ...head }: FrameProps) {
-  return (
-    <Page {...head}>
-      <TabLinks label="Audit" tabs={TABS} />
-      {children}
-    </Page>
-  )
+/** What was done, by whom, and the proof that nothing is missing. */
+export function AuditFrame(page: PageProps) {
+  return <Page {...page} tabs={<TabLinks label="Audit" tabs={TABS} />} />
 }

@@ -5,6 +5,7 @@ import { client } from '../session.ts'
 import { Button } from '../ui/button.tsx'
 import { CopyButton } from '../ui/copy-button.tsx'
 import { ErrorNotice, Notice } from '../ui/notice.tsx'
+import { Table } from '../ui/table.tsx'
 import { AuditFrame } from './frame.tsx'
 
 type Verification = ResponseOf<typeof AUDIT_V1.verifyAudit>
@@ -80,28 +81,18 @@ function Result({ verification }: { readonly verification: Verification }) {
         </Notice>
       )}
       {problems.length > 0 && (
-        <div className="table__scroll" role="region" aria-label="What is wrong" tabIndex={0}>
-          <table className="table">
-            <thead>
-              <tr>
-                <th scope="col" className="number">
-                  Entry
-                </th>
-                <th scope="col">What is wrong</th>
+        <Table label="What is wrong" columns={[{ number: 'Entry' }, 'What is wrong']}>
+          <tbody>
+            {problems.map(({ sequence, what }) => (
+              <tr key={`${sequence} ${what}`}>
+                <td className="number">{sequence}</td>
+                <td>
+                  {PROBLEM_TEXT[what]} <code className="quiet">{what}</code>
+                </td>
               </tr>
-            </thead>
-            <tbody>
-              {problems.map(({ sequence, what }) => (
-                <tr key={`${sequence} ${what}`}>
-                  <td className="number">{sequence}</td>
-                  <td>
-                    {PROBLEM_TEXT[what]} <code className="quiet">{what}</code>
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+            ))}
+          </tbody>
+        </Table>
       )}
       <dl className="facts">
         <dt>Checked</dt>

@@ -7,6 +7,7 @@ import { Dialog } from '../ui/dialog.tsx'
 import { ErrorNotice } from '../ui/notice.tsx'
 import { shownMoment } from '../ui/times.ts'
 import { Cost } from './call-table.tsx'
+import { CallBodies } from './call-bodies.tsx'
 import { type CallDetails, type CallPlace, callQuery } from './queries.ts'
 import { StatusCode } from './status-code.tsx'
 import { Waterfall } from './waterfall.tsx'
@@ -42,6 +43,7 @@ export function CallDialog({ place, onClose }: CallDialogProps) {
       {error !== null && <ErrorNotice title="The call could not be read" error={error} />}
       {call === undefined && error === null && <div className="waiting" />}
       {call !== undefined && <Details call={call} />}
+      {call !== undefined && <CallBodies {...place} />}
     </Dialog>
   )
 }

@@ -1,6 +1,7 @@
 import { Link } from 'react-router'
 import { keyPath } from '../paths.ts'
 import { exactDollars, shownDollars } from '../ui/dollars.ts'
+import { Table } from '../ui/table.tsx'
 import { shownMoment } from '../ui/times.ts'
 import type { CallJson } from './queries.ts'
 import { StatusCode } from './status-code.tsx'
@@ -27,57 +28,51 @@ interface CallTableProps {
 /** Calls in rows; the first cell opens one. */
 export function CallTable({ label, calls, hrefOf, withKey = false }: CallTableProps) {
   return (
-    <div className="sheet table__scroll" role="region" aria-label={label} tabIndex={0}>
-      <table className="table calls">
-        <thead>
-          <tr>
-            <th scope="col">Started</th>
-            <th scope="col">Status</th>
-            {withKey && <th scope="col">Key</th>}
-            <th scope="col">Model</th>
-            <th scope="col">Method</th>
-            <th scope="col" className="number">
-              Duration
+    <Table
+      label={label}
+      columns={[
+        'Started',
+        'Status',
+        ...(withKey ? ['Key'] : []),
+        'Model',
+        'Method',
+        { number: 'Duration' },
+        { number: 'Tokens' },
+        { number: 'Cost' },
+      ]}
+      isSheet
+      className="calls"
+    >
+      <tbody>
+        {calls.map(call => (
+          <tr key={call.callId}>
+            <th scope="row">
+              <Link to={hrefOf(call)} title={shownMoment(call.startTime)}>
+                <time dateTime={call.startTime}>
+                  <span className="quiet">{day.format(Date.parse(call.startTime))}</span>{' '}
+                  {clock.format(Date.parse(call.startTime))}
+                </time>
+              </Link>
             </th>
-            <th scope="col" className="number">
-              Tokens
-            </th>
-            <th scope="col" className="number">
-              Cost
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {calls.map(call => (
-            <tr key={call.callId}>
-              <th scope="row">
-                <Link to={hrefOf(call)} title={shownMoment(call.startTime)}>
-                  <time dateTime={call.startTime}>
-                    <span className="quiet">{day.format(Date.parse(call.startTime))}</span>{' '}
-                    {clock.format(Date.parse(call.startTime))}
-                  </time>
-                </Link>
-              </th>
+            <td>
+              <StatusCode {...call} />
+            </td>
+            {withKey && (
               <td>
-                <StatusCode {...call} />
+                <KeyCell call={call} />
               </td>
-              {withKey && (
-                <td>
-                  <KeyCell call={call} />
-                </td>
-              )}
-              <td>{call.model || <span className="quiet">none</span>}</td>
-              <td>{call.method}</td>
-              <td className="number">{shownMs(call.durationMs)}</td>
-              <td className="number">{count.format(call.totalTokens)}</td>
-              <td className="number">
-                <Cost nanos={call.costNanos} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+            )}
+            <td>{call.model || <span className="quiet">none</span>}</td>
+            <td>{call.method}</td>
+            <td className="number">{shownMs(call.durationMs)}</td>
+            <td className="number">{count.format(call.totalTokens)}</td>
+            <td className="number">
+              <Cost nanos={call.costNanos} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </Table>
   )
 }
 
@@ -92,6 +87,6 @@ export function Cost({ nanos }: { readonly nanos: string | undefined }) {
 }
 
 /** `840 ms`, `12.4 s`. */
-export function shownMs(durationMs: number): string {
+function shownMs(durationMs: number): string {
   return durationMs < 10_000 ? `${count.format(durationMs)} ms` : `${(durationMs / 1_000).toFixed(1)} s`
 }

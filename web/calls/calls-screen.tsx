@@ -25,7 +25,7 @@ export function CallsScreen() {
   return (
     <Page
       title="Calls"
-      about="Every call that was let in, newest first: what the caller was given, how long it took, what it used and cost. What was asked and answered is not kept."
+      about="Every call that was let in, newest first: what the caller was given, how long it took, what it used and cost. What was asked and answered is kept only where a project wants that."
     >
       <CallFilters filter={filter} onChange={setFilter} />
       <CallList key={text} filter={filter} asked={asked} onClear={() => setFilter(NO_FILTER)} />

@@ -4,6 +4,7 @@ import type { ResponseOf } from '../../src/contract/endpoint.ts'
 import type { KeyJson } from '../queries.ts'
 import { client } from '../session.ts'
 import { ErrorNotice } from '../ui/notice.tsx'
+import { Table } from '../ui/table.tsx'
 import { Time } from '../ui/time.tsx'
 
 type LogEntry = NonNullable<ResponseOf<typeof AUDIT_V1.listAuditEntries>['entries']>[number]
@@ -35,34 +36,28 @@ export function KeyAudit({ value: key }: { readonly value: KeyJson }) {
     )
   }
   return (
-    <div className="sheet table__scroll" role="region" aria-label="Audit entries of this key" tabIndex={0}>
-      <table className="table calls">
-        <thead>
-          <tr>
-            {['When', 'What', 'Who', 'From'].map(column => (
-              <th key={column} scope="col">
-                {column}
+    <Table
+      label="Audit entries of this key"
+      columns={['When', 'What', 'Who', 'From']}
+      isSheet
+      className="calls"
+    >
+      <tbody>
+        {data.map(entry => {
+          const { methodName, authenticationInfo, requestMetadata } = payloadOf(entry)
+          return (
+            <tr key={entry.insertId}>
+              <th scope="row">
+                <Time time={entry.timestamp} />
               </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {data.map(entry => {
-            const { methodName, authenticationInfo, requestMetadata } = payloadOf(entry)
-            return (
-              <tr key={entry.insertId}>
-                <th scope="row">
-                  <Time time={entry.timestamp} />
-                </th>
-                <td title={methodName}>{methodName.slice(methodName.lastIndexOf('.') + 1)}</td>
-                <td>{authenticationInfo.principalSubject}</td>
-                <td>{requestMetadata.callerIp ?? <span className="quiet">Pollux itself</span>}</td>
-              </tr>
-            )
-          })}
-        </tbody>
-      </table>
-    </div>
+              <td title={methodName}>{methodName.slice(methodName.lastIndexOf('.') + 1)}</td>
+              <td>{authenticationInfo.principalSubject}</td>
+              <td>{requestMetadata.callerIp ?? <span className="quiet">Pollux itself</span>}</td>
+            </tr>
+          )
+        })}
+      </tbody>
+    </Table>
   )
 }
 

@@ -5,6 +5,7 @@ import { type CallJson, callsQuery, openCall } from '../calls/queries.ts'
 import { type KeyPlace, callsPath } from '../paths.ts'
 import { Button } from '../ui/button.tsx'
 import { ErrorNotice } from '../ui/notice.tsx'
+import { Table } from '../ui/table.tsx'
 import { shownMoment } from '../ui/times.ts'
 
 const OUTCOME_TEXT: Readonly<Record<CallJson['outcome'], string>> = {
@@ -51,36 +52,35 @@ export function KeyLedger({ place }: { readonly place: KeyPlace }) {
 
 function Lines({ lines, place }: { readonly lines: readonly CallJson[]; readonly place: KeyPlace }) {
   return (
-    <div className="sheet table__scroll" role="region" aria-label="Ledger lines" tabIndex={0}>
-      <table className="table calls">
-        <thead>
-          <tr>
-            <th scope="col">Call</th>
-            <th scope="col">Ended</th>
-            {['Reserved', 'Posted', 'Free again', 'Cost'].map(column => (
-              <th key={column} scope="col" className="number">
-                {column}
-              </th>
+    <Table
+      label="Ledger lines"
+      columns={[
+        'Call',
+        'Ended',
+        { number: 'Reserved' },
+        { number: 'Posted' },
+        { number: 'Free again' },
+        { number: 'Cost' },
+      ]}
+      isSheet
+      className="calls"
+    >
+      <tbody>
+        {lines.map(call => (
+          <tr key={call.callId}>
+            <th scope="row">
+              <Link to={callsPath({ ...place, ...openCall(call) })}>{shownMoment(call.startTime)}</Link>
+            </th>
+            <td>{OUTCOME_TEXT[call.outcome]}</td>
+            {[call.heldNanos, call.postedNanos, freed(call), call.costNanos].map((nanos, at) => (
+              <td key={at} className="number">
+                <Cost nanos={nanos} />
+              </td>
             ))}
           </tr>
-        </thead>
-        <tbody>
-          {lines.map(call => (
-            <tr key={call.callId}>
-              <th scope="row">
-                <Link to={callsPath({ ...place, ...openCall(call) })}>{shownMoment(call.startTime)}</Link>
-              </th>
-              <td>{OUTCOME_TEXT[call.outcome]}</td>
-              {[call.heldNanos, call.postedNanos, freed(call), call.costNanos].map((nanos, at) => (
-                <td key={at} className="number">
-                  <Cost nanos={nanos} />
-                </td>
-              ))}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+        ))}
+      </tbody>
+    </Table>
   )
 }
 

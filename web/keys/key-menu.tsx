@@ -19,6 +19,11 @@ function preload(): void {
   loadActions().catch(() => {})
 }
 
+/** First the button shows that it is pressed: the menu is a frame's work of its own where the list is long. */
+function afterNextFrame(change: () => void): void {
+  requestAnimationFrame(() => setTimeout(change))
+}
+
 /** What can be done to a key. The menu comes when it is opened: a list has a button in every row. */
 export function KeyMenu({ row }: { readonly row: KeyRow }) {
   const [isOpen, setOpen] = useState(false)
@@ -26,6 +31,7 @@ export function KeyMenu({ row }: { readonly row: KeyRow }) {
   const [error, setError] = useState<unknown>(null)
   const button = useRef<HTMLButtonElement>(null)
   const close = (): void => setAsked(null)
+  const open = (): void => afterNextFrame(() => setOpen(true))
   return (
     <>
       <button
@@ -37,12 +43,12 @@ export function KeyMenu({ row }: { readonly row: KeyRow }) {
         aria-expanded={isOpen}
         onPointerEnter={preload}
         onFocus={preload}
-        onClick={() => setOpen(true)}
+        onClick={open}
         onKeyDown={event => {
           // As a click it would count as a screen reader's, and leave the focus beside the first item.
           if (!OPENING_KEYS.has(event.key)) return
           event.preventDefault()
-          setOpen(true)
+          open()
         }}
       >
         <EllipsisVertical aria-hidden />

@@ -3,6 +3,7 @@ import { BarChart } from '../chart/bar-chart.tsx'
 import { type ChartSeries, SERIES_MAX, sumOf } from '../chart/series.ts'
 import type { UsageReport } from '../queries.ts'
 import { exactDollars, shownDollars } from '../ui/dollars.ts'
+import { Table } from '../ui/table.tsx'
 import { bucketStarts, chartBucket } from '../usage/buckets.ts'
 
 const count = new Intl.NumberFormat('en')
@@ -40,34 +41,32 @@ export function KeyUsage({ report, days }: { readonly report: UsageReport; reado
         exact={nanos => exactDollars(BigInt(nanos))}
         fileName="usage-of-key"
       />
-      <div className="table__scroll" role="region" aria-label="Usage by model" tabIndex={0}>
-        <table className="table">
-          <thead>
-            <tr>
-              <th scope="col">Model</th>
-              {['Calls', 'Input', 'Output', 'Thinking', 'Cost'].map(column => (
-                <th key={column} scope="col" className="number">
-                  {column}
-                </th>
-              ))}
+      <Table
+        label="Usage by model"
+        columns={[
+          'Model',
+          { number: 'Calls' },
+          { number: 'Input' },
+          { number: 'Output' },
+          { number: 'Thinking' },
+          { number: 'Cost' },
+        ]}
+      >
+        <tbody>
+          {rows.map(row => (
+            <tr key={row.model ?? ''}>
+              <th scope="row">{row.model || 'no model'}</th>
+              <td className="number">{count.format(row.calls)}</td>
+              <td className="number">{count.format(row.promptTokens)}</td>
+              <td className="number">{count.format(row.candidatesTokens)}</td>
+              <td className="number">{count.format(row.thoughtsTokens)}</td>
+              <td className="number" title={exactDollars(row.costNanos)}>
+                {shownDollars(row.costNanos)}
+              </td>
             </tr>
-          </thead>
-          <tbody>
-            {rows.map(row => (
-              <tr key={row.model ?? ''}>
-                <th scope="row">{row.model || 'no model'}</th>
-                <td className="number">{count.format(row.calls)}</td>
-                <td className="number">{count.format(row.promptTokens)}</td>
-                <td className="number">{count.format(row.candidatesTokens)}</td>
-                <td className="number">{count.format(row.thoughtsTokens)}</td>
-                <td className="number" title={exactDollars(row.costNanos)}>
-                  {shownDollars(row.costNanos)}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+          ))}
+        </tbody>
+      </Table>
     </>
   )
 }

@@ -7,7 +7,7 @@ const daysAgo = (days: number): string => new Date(NOW_MS - days * 86_400_000).t
 
 /** A key that nobody needs to look at. */
 const FINE = {
-  key: { createTime: daysAgo(200), lastUsedTime: daysAgo(1), expireTime: daysAgo(-30) },
+  key: { createTime: daysAgo(89), lastUsedTime: daysAgo(1), expireTime: daysAgo(-30) },
   status: 'active',
   chips: ['1 model'],
   isCapped: true,
@@ -25,7 +25,13 @@ describe('a key deserves a look', () => {
     ['without an expiry', { key: { ...FINE.key, expireTime: null } }, ['never-expires']],
     ['unrestricted', { chips: [], status: 'unrestricted' }, ['unrestricted']],
     ['unused for 90 days', { key: { ...FINE.key, lastUsedTime: daysAgo(90) } }, ['idle']],
-    ['never used since it was made long ago', { key: { ...FINE.key, lastUsedTime: undefined } }, ['idle']],
+    [
+      'never used since it was made long ago',
+      { key: { ...FINE.key, createTime: daysAgo(200), lastUsedTime: undefined } },
+      ['old', 'idle'],
+    ],
+    ['about to expire', { key: { ...FINE.key, expireTime: daysAgo(-6) } }, ['expires-soon']],
+    ['old', { key: { ...FINE.key, createTime: daysAgo(90) } }, ['old']],
     ['unused for 89 days, not yet', { key: { ...FINE.key, lastUsedTime: daysAgo(89) } }, []],
     [
       'disabled and not missed',

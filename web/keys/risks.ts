@@ -4,8 +4,18 @@ import type { KeyRow } from './rows.ts'
 const DAY_MS = 86_400_000
 const IDLE_DAYS = 90
 const UNMISSED_DAYS = 30
+export const EXPIRES_SOON_DAYS = 7
+export const OLD_DAYS = 90
 
-export const RISKS = ['no-cap', 'never-expires', 'idle', 'unrestricted', 'safe-to-remove'] as const
+export const RISKS = [
+  'no-cap',
+  'never-expires',
+  'expires-soon',
+  'old',
+  'idle',
+  'unrestricted',
+  'safe-to-remove',
+] as const
 export type Risk = (typeof RISKS)[number]
 
 export const RISK_TEXT: Readonly<Record<Risk, { readonly title: string; readonly about: string }>> = {
@@ -16,6 +26,14 @@ export const RISK_TEXT: Readonly<Record<Risk, { readonly title: string; readonly
   'never-expires': {
     title: 'Never expires',
     about: 'It works until somebody thinks of it. A date makes sure that somebody does.',
+  },
+  'expires-soon': {
+    title: `Expires in ${EXPIRES_SOON_DAYS} days`,
+    about: 'From then on its calls are refused. Give it a later date, or the application another key.',
+  },
+  old: {
+    title: `Older than ${OLD_DAYS} days`,
+    about: 'Whoever ever saw it can still use it. Let a new key take its place, then delete it.',
   },
   idle: {
     title: `Idle ${IDLE_DAYS} days`,
@@ -43,9 +61,21 @@ export function hasRisk({ key, status, chips, isCapped }: KeyRow, risk: Risk, no
   const risks: Readonly<Record<Risk, boolean>> = {
     'no-cap': isLive && !isCapped,
     'never-expires': isLive && !key.expireTime,
+    'expires-soon': isLive && expiresSoon(key, nowMs),
+    old: isLive && isOld(key, nowMs),
     idle: isLive && idleMs >= IDLE_DAYS * DAY_MS,
     unrestricted: isLive && chips.length === 0,
     'safe-to-remove': isOver && idleMs >= UNMISSED_DAYS * DAY_MS,
   }
   return risks[risk]
+}
+
+type Dates = Pick<KeyRow['key'], 'createTime' | 'expireTime'>
+
+export function expiresSoon({ expireTime }: Dates, nowMs: number): boolean {
+  return Boolean(expireTime) && Date.parse(expireTime ?? '') - nowMs < EXPIRES_SOON_DAYS * DAY_MS
+}
+
+export function isOld({ createTime }: Dates, nowMs: number): boolean {
+  return nowMs - Date.parse(createTime) >= OLD_DAYS * DAY_MS
 }

@@ -3,6 +3,7 @@ import { useState } from 'react'
 import { EACH_MODEL, QUOTA_METRICS } from '../../src/domain/quota.ts'
 import { Button, IconButton } from '../ui/button.tsx'
 import { TextField } from '../ui/field.tsx'
+import { Table } from '../ui/table.tsx'
 import { METRIC_SHORT, METRIC_TEXT, gridOf, metricsOf, modelText, shownLimit } from './metrics.ts'
 import type { TierJson } from './queries.ts'
 import type { GridLine } from './tier-draft.ts'
@@ -16,35 +17,29 @@ export function LimitGrid({ limits }: LimitGridProps) {
   const metrics = metricsOf(limits)
   if (limits.length === 0) return <p className="quiet">It limits nothing.</p>
   return (
-    <div className="table__scroll" role="region" aria-label="Limits by model" tabIndex={0}>
-      <table className="table">
-        <thead>
-          <tr>
-            <th scope="col">Model</th>
-            {metrics.map(metric => (
-              <th key={metric} scope="col" className="number" title={METRIC_TEXT[metric]}>
-                {METRIC_SHORT[metric]}
-              </th>
-            ))}
+    <Table
+      label="Limits by model"
+      columns={[
+        'Model',
+        ...metrics.map(metric => ({ number: METRIC_SHORT[metric], title: METRIC_TEXT[metric] })),
+      ]}
+    >
+      <tbody>
+        {gridOf(limits).map(({ model, cells }) => (
+          <tr key={model}>
+            <th scope="row">{modelText(model)}</th>
+            {metrics.map(metric => {
+              const cell = cells.get(metric)
+              return (
+                <td key={metric} className="number">
+                  {cell === undefined ? <span className="quiet">–</span> : shownLimit(cell.value)}
+                </td>
+              )
+            })}
           </tr>
-        </thead>
-        <tbody>
-          {gridOf(limits).map(({ model, cells }) => (
-            <tr key={model}>
-              <th scope="row">{modelText(model)}</th>
-              {metrics.map(metric => {
-                const cell = cells.get(metric)
-                return (
-                  <td key={metric} className="number">
-                    {cell === undefined ? <span className="quiet">–</span> : shownLimit(cell.value)}
-                  </td>
-                )
-              })}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+        ))}
+      </tbody>
+    </Table>
   )
 }
 
@@ -67,57 +62,50 @@ export function GridEditor({ lines, problem, models, onChange }: GridEditorProps
   return (
     <>
       {lines.length > 0 && (
-        <div className="table__scroll" role="region" aria-label="Limits by model" tabIndex={0}>
-          <table className="table grid">
-            <thead>
-              <tr>
-                <th scope="col">Model</th>
+        <Table
+          label="Limits by model"
+          columns={[
+            'Model',
+            ...QUOTA_METRICS.map(metric => ({ text: METRIC_SHORT[metric], title: METRIC_TEXT[metric] })),
+            { unseen: 'Actions' },
+          ]}
+          className="grid"
+        >
+          <tbody>
+            {lines.map((line, place) => (
+              <tr key={line.model}>
+                <th scope="row">{modelText(line.model)}</th>
                 {QUOTA_METRICS.map(metric => (
-                  <th key={metric} scope="col" title={METRIC_TEXT[metric]}>
-                    {METRIC_SHORT[metric]}
-                  </th>
-                ))}
-                <th scope="col">
-                  <span className="unseen">Actions</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {lines.map((line, place) => (
-                <tr key={line.model}>
-                  <th scope="row">{modelText(line.model)}</th>
-                  {QUOTA_METRICS.map(metric => (
-                    <td key={metric}>
-                      <input
-                        className="input grid__value"
-                        inputMode="numeric"
-                        aria-label={`${METRIC_TEXT[metric]}, ${modelText(line.model)}`}
-                        value={line.values[metric] ?? ''}
-                        placeholder="–"
-                        onChange={event =>
-                          onChange(
-                            lines.with(place, {
-                              ...line,
-                              values: { ...line.values, [metric]: event.target.value },
-                            }),
-                          )
-                        }
-                      />
-                    </td>
-                  ))}
-                  <td>
-                    <IconButton
-                      label={`Remove the limits of ${modelText(line.model)}`}
-                      onPress={() => onChange(lines.toSpliced(place, 1))}
-                    >
-                      <X aria-hidden />
-                    </IconButton>
+                  <td key={metric}>
+                    <input
+                      className="input grid__value"
+                      inputMode="numeric"
+                      aria-label={`${METRIC_TEXT[metric]}, ${modelText(line.model)}`}
+                      value={line.values[metric] ?? ''}
+                      placeholder="–"
+                      onChange={event =>
+                        onChange(
+                          lines.with(place, {
+                            ...line,
+                            values: { ...line.values, [metric]: event.target.value },
+                          }),
+                        )
+                      }
+                    />
                   </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+                ))}
+                <td>
+                  <IconButton
+                    label={`Remove the limits of ${modelText(line.model)}`}
+                    onPress={() => onChange(lines.toSpliced(place, 1))}
+                  >
+                    <X aria-hidden />
+                  </IconButton>
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </Table>
       )}
       <div aria-live="polite">{problem !== null && <p className="field__problem">{problem}</p>}</div>
       <div className="form__pair form__pair--end">

@@ -4,6 +4,7 @@ import { Link } from 'react-router'
 import { keyPath, tierPath } from '../paths.ts'
 import { IconButton } from '../ui/button.tsx'
 import { ErrorNotice } from '../ui/notice.tsx'
+import { Table } from '../ui/table.tsx'
 import { addToast } from '../ui/toast.tsx'
 import type { LimitDraft } from './limit-dialog.tsx'
 import { METRIC_TEXT, modelText, shownLimit } from './metrics.ts'
@@ -41,51 +42,39 @@ export function LimitList({ project, limits, tier, onEdit }: LimitListProps) {
       )}
       {error !== null && <ErrorNotice title="Nothing was changed" error={error} />}
       {own.length > 0 && (
-        <div className="table__scroll" role="region" aria-label="Own limits" tabIndex={0}>
-          <table className="table">
-            <thead>
-              <tr>
-                <th scope="col">What</th>
-                <th scope="col">Model</th>
-                <th scope="col" className="number">
-                  Limit
-                </th>
-                <th scope="col">Whose</th>
-                <th scope="col">
-                  <span className="unseen">Actions</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {own.map(limit => {
-                const { source, key, metric, model, value } = limit
-                const name = `${METRIC_TEXT[metric]}, ${modelText(model).toLowerCase()}`
-                const draft: LimitDraft = { key: key ?? '', metric, model: model ?? '', value }
-                return (
-                  <tr key={`${source} ${key} ${metric} ${model}`}>
-                    <th scope="row">{METRIC_TEXT[metric]}</th>
-                    <td>{modelText(model)}</td>
-                    <td className="number">{shownLimit(value)}</td>
-                    <td>
-                      {source === 'project' && 'This project'}
-                      {source === 'key' && key !== undefined && (
-                        <Link to={keyPath({ project, key })}>Key {key}</Link>
-                      )}
-                    </td>
-                    <td className="table__tools">
-                      <IconButton label={`Change ${name}`} onPress={() => onEdit(draft)}>
-                        <Pencil aria-hidden />
-                      </IconButton>
-                      <IconButton label={`Remove ${name}`} onPress={() => attempt(remove(limit))}>
-                        <Trash2 aria-hidden />
-                      </IconButton>
-                    </td>
-                  </tr>
-                )
-              })}
-            </tbody>
-          </table>
-        </div>
+        <Table
+          label="Own limits"
+          columns={['What', 'Model', { number: 'Limit' }, 'Whose', { unseen: 'Actions' }]}
+        >
+          <tbody>
+            {own.map(limit => {
+              const { source, key, metric, model, value } = limit
+              const name = `${METRIC_TEXT[metric]}, ${modelText(model).toLowerCase()}`
+              const draft: LimitDraft = { key: key ?? '', metric, model: model ?? '', value }
+              return (
+                <tr key={`${source} ${key} ${metric} ${model}`}>
+                  <th scope="row">{METRIC_TEXT[metric]}</th>
+                  <td>{modelText(model)}</td>
+                  <td className="number">{shownLimit(value)}</td>
+                  <td>
+                    {source === 'project' && 'This project'}
+                    {source === 'key' && key !== undefined && (
+                      <Link to={keyPath({ project, key })}>Key {key}</Link>
+                    )}
+                  </td>
+                  <td className="table__tools">
+                    <IconButton label={`Change ${name}`} onPress={() => onEdit(draft)}>
+                      <Pencil aria-hidden />
+                    </IconButton>
+                    <IconButton label={`Remove ${name}`} onPress={() => attempt(remove(limit))}>
+                      <Trash2 aria-hidden />
+                    </IconButton>
+                  </td>
+                </tr>
+              )
+            })}
+          </tbody>
+        </Table>
       )}
     </>
   )

@@ -1,6 +1,7 @@
 import type { QuotaMetric } from '../../src/domain/quota.ts'
 import { CheckField } from '../ui/field.tsx'
 import { SpendBar } from '../ui/spend-bar.tsx'
+import { Table } from '../ui/table.tsx'
 import { Time } from '../ui/time.tsx'
 import { METRIC_SHORT, METRIC_TEXT, gridOf, metricsOf, modelText, shownLimit } from './metrics.ts'
 import { useUrlState } from '../url-state.ts'
@@ -63,44 +64,39 @@ interface RatesProps {
 
 function Rates({ metrics, byOwner }: RatesProps) {
   return (
-    <div className="table__scroll" role="region" aria-label="Rates by model" tabIndex={0}>
-      <table className="table rates">
-        <thead>
-          <tr>
-            <th scope="col">Model</th>
-            {metrics.map(metric => (
-              <th key={metric} scope="col" title={METRIC_TEXT[metric]}>
-                {METRIC_SHORT[metric]}
+    <Table
+      label="Rates by model"
+      columns={[
+        'Model',
+        ...metrics.map(metric => ({ text: METRIC_SHORT[metric], title: METRIC_TEXT[metric] })),
+      ]}
+      className="rates"
+    >
+      {Array.from(byOwner, ([key, counters]) => (
+        <tbody key={key}>
+          {byOwner.size > 1 && (
+            <tr className="rates__owner">
+              <th scope="rowgroup" colSpan={metrics.length + 1}>
+                {key === '' ? 'The whole project' : `Key ${key}`}
               </th>
-            ))}
-          </tr>
-        </thead>
-        {Array.from(byOwner, ([key, counters]) => (
-          <tbody key={key}>
-            {byOwner.size > 1 && (
-              <tr className="rates__owner">
-                <th scope="rowgroup" colSpan={metrics.length + 1}>
-                  {key === '' ? 'The whole project' : `Key ${key}`}
-                </th>
-              </tr>
-            )}
-            {gridOf(counters).map(({ model, cells }) => (
-              <tr key={model}>
-                <th scope="row">{modelText(model)}</th>
-                {metrics.map(metric => {
-                  const counter = cells.get(metric)
-                  return (
-                    <td key={metric}>
-                      {counter === undefined ? <span className="quiet">–</span> : <Rate counter={counter} />}
-                    </td>
-                  )
-                })}
-              </tr>
-            ))}
-          </tbody>
-        ))}
-      </table>
-    </div>
+            </tr>
+          )}
+          {gridOf(counters).map(({ model, cells }) => (
+            <tr key={model}>
+              <th scope="row">{modelText(model)}</th>
+              {metrics.map(metric => {
+                const counter = cells.get(metric)
+                return (
+                  <td key={metric}>
+                    {counter === undefined ? <span className="quiet">–</span> : <Rate counter={counter} />}
+                  </td>
+                )
+              })}
+            </tr>
+          ))}
+        </tbody>
+      ))}
+    </Table>
   )
 }
 

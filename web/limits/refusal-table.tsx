@@ -1,5 +1,6 @@
 import type { RefusalReason } from '../../src/domain/refused-call.ts'
 import { SpendBar } from '../ui/spend-bar.tsx'
+import { Table } from '../ui/table.tsx'
 import { Time } from '../ui/time.tsx'
 import { METRIC_TEXT, shownCount } from './metrics.ts'
 import type { RefusalsJson } from './queries.ts'
@@ -16,48 +17,37 @@ export function RefusalTable({ refusals }: { readonly refusals: readonly Refusal
   }
   const most = Math.max(...refusals.map(({ calls }) => calls))
   return (
-    <div className="table__scroll" role="region" aria-label="Refused calls" tabIndex={0}>
-      <table className="table">
-        <thead>
-          <tr>
-            <th scope="col">What refused</th>
-            <th scope="col">Model</th>
-            <th scope="col">Key</th>
-            <th scope="col">Calls</th>
-            <th scope="col">Last</th>
+    <Table label="Refused calls" columns={['What refused', 'Model', 'Key', 'Calls', 'Last']}>
+      <tbody>
+        {refusals.map(({ reason, scope, metric, model, key, keyDisplayName, calls, lastTime }) => (
+          <tr key={`${reason} ${scope} ${metric} ${model} ${key}`}>
+            <th scope="row">
+              {reason === 'RATE_LIMIT_EXCEEDED' && metric !== undefined
+                ? METRIC_TEXT[metric]
+                : REASON_TEXT[reason as keyof typeof REASON_TEXT]}
+              {scope !== undefined && (
+                <span className="quiet small"> of the {scope === 'key' ? 'key' : 'project'}</span>
+              )}
+            </th>
+            <td>{model ?? <span className="quiet">several</span>}</td>
+            <td>{keyDisplayName || key || <span className="quiet">several</span>}</td>
+            <td>
+              <span className="rate">
+                {shownCount(calls)}
+                <SpendBar
+                  label={`${shownCount(calls)} calls`}
+                  posted={BigInt(calls)}
+                  held={0n}
+                  cap={BigInt(most + 1)}
+                />
+              </span>
+            </td>
+            <td>
+              <Time time={lastTime} />
+            </td>
           </tr>
-        </thead>
-        <tbody>
-          {refusals.map(({ reason, scope, metric, model, key, keyDisplayName, calls, lastTime }) => (
-            <tr key={`${reason} ${scope} ${metric} ${model} ${key}`}>
-              <th scope="row">
-                {reason === 'RATE_LIMIT_EXCEEDED' && metric !== undefined
-                  ? METRIC_TEXT[metric]
-                  : REASON_TEXT[reason as keyof typeof REASON_TEXT]}
-                {scope !== undefined && (
-                  <span className="quiet small"> of the {scope === 'key' ? 'key' : 'project'}</span>
-                )}
-              </th>
-              <td>{model ?? <span className="quiet">several</span>}</td>
-              <td>{keyDisplayName || key || <span className="quiet">several</span>}</td>
-              <td>
-                <span className="rate">
-                  {shownCount(calls)}
-                  <SpendBar
-                    label={`${shownCount(calls)} calls`}
-                    posted={BigInt(calls)}
-                    held={0n}
-                    cap={BigInt(most + 1)}
-                  />
-                </span>
-              </td>
-              <td>
-                <Time time={lastTime} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+        ))}
+      </tbody>
+    </Table>
   )
 }

@@ -9,6 +9,7 @@ import { projectsQuery } from '../queries.ts'
 import { ButtonLink } from '../ui/button.tsx'
 import { ErrorNotice } from '../ui/notice.tsx'
 import { Page } from '../ui/page.tsx'
+import { Table } from '../ui/table.tsx'
 import { LimitTabs } from './limit-tabs.tsx'
 import { type TierJson, tiersQuery } from './queries.ts'
 import './limits.css'
@@ -36,29 +37,18 @@ export function TiersScreen() {
       {error !== null && <ErrorNotice title="The tiers could not be read" error={error} />}
       {tiers === undefined && error === null && <div className="waiting" />}
       {tiers !== undefined && (
-        <div className="sheet table__scroll limits" role="region" aria-label="Tiers" tabIndex={0}>
-          <table className="table">
-            <thead>
-              <tr>
-                <th scope="col">Name</th>
-                <th scope="col">Id</th>
-                <th scope="col" className="number">
-                  Limits
-                </th>
-                <th scope="col">Allows</th>
-                <th scope="col" className="number">
-                  Projects
-                </th>
-                <th scope="col">From</th>
-              </tr>
-            </thead>
-            <tbody>
-              {tiers.map(tier => (
-                <Row key={tier.name} tier={tier} projects={projectsBy.get(idOf(tier.name))?.length ?? 0} />
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table
+          label="Tiers"
+          columns={['Name', 'Id', { number: 'Limits' }, 'Allows', { number: 'Projects' }, 'From']}
+          isSheet
+          className="tiers"
+        >
+          <tbody>
+            {tiers.map(tier => (
+              <Row key={tier.name} tier={tier} projects={projectsBy.get(idOf(tier.name))?.length ?? 0} />
+            ))}
+          </tbody>
+        </Table>
       )}
     </Page>
   )

@@ -8,6 +8,7 @@ import { ConfirmDialog } from '../ui/dialog.tsx'
 import { download } from '../ui/download.ts'
 import { SelectField } from '../ui/field.tsx'
 import { ErrorNotice, Notice } from '../ui/notice.tsx'
+import { Table } from '../ui/table.tsx'
 import { Time } from '../ui/time.tsx'
 import { EXPIRY_DAYS, EXPIRY_DAYS_DEFAULT, expireTimeIn } from './expiry.ts'
 import { type AccountKeyJson, type AccountPlace, accountKeysQuery } from './queries.ts'
@@ -76,44 +77,34 @@ export function AccountKeysPanel({ place, email }: KeysProps) {
       )}
       {error !== null && <ErrorNotice title="The keys could not be read" error={error} />}
       {keys && keys.length > 0 && (
-        <div className="table__scroll" role="region" aria-label="Key files of the account" tabIndex={0}>
-          <table className="table">
-            <thead>
-              <tr>
-                <th scope="col">Key</th>
-                <th scope="col">Created</th>
-                <th scope="col">Expires</th>
-                <th scope="col">Last used</th>
-                <th scope="col">
-                  <span className="unseen">Delete</span>
+        <Table
+          label="Key files of the account"
+          columns={['Key', 'Created', 'Expires', 'Last used', { unseen: 'Delete' }]}
+        >
+          <tbody>
+            {keys.map(key => (
+              <tr key={key.name}>
+                <th scope="row">
+                  <code title={keyIdOf(key)}>{keyIdOf(key).slice(0, SHOWN_ID_CHARS)}…</code>
                 </th>
+                <td>
+                  <Time time={key.validAfterTime} />
+                </td>
+                <td>{key.validBeforeTime !== undefined && <Time time={key.validBeforeTime} />}</td>
+                <td>{key.lastUsedTime === undefined ? 'never' : <Time time={key.lastUsedTime} />}</td>
+                <td>
+                  <IconButton
+                    label={`Delete key ${keyIdOf(key).slice(0, SHOWN_ID_CHARS)}`}
+                    isDisabled={whyNotDelete !== null}
+                    onPress={() => setAsked(key)}
+                  >
+                    <Trash2 aria-hidden />
+                  </IconButton>
+                </td>
               </tr>
-            </thead>
-            <tbody>
-              {keys.map(key => (
-                <tr key={key.name}>
-                  <th scope="row">
-                    <code title={keyIdOf(key)}>{keyIdOf(key).slice(0, SHOWN_ID_CHARS)}…</code>
-                  </th>
-                  <td>
-                    <Time time={key.validAfterTime} />
-                  </td>
-                  <td>{key.validBeforeTime !== undefined && <Time time={key.validBeforeTime} />}</td>
-                  <td>{key.lastUsedTime === undefined ? 'never' : <Time time={key.lastUsedTime} />}</td>
-                  <td>
-                    <IconButton
-                      label={`Delete key ${keyIdOf(key).slice(0, SHOWN_ID_CHARS)}`}
-                      isDisabled={whyNotDelete !== null}
-                      onPress={() => setAsked(key)}
-                    >
-                      <Trash2 aria-hidden />
-                    </IconButton>
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+            ))}
+          </tbody>
+        </Table>
       )}
       {keys === null && (
         <Why reason="You may not list them. Owners, auditors and those who make credentials can." />

@@ -6,6 +6,7 @@ import { serviceAccountPath } from '../paths.ts'
 import { projectsQuery } from '../queries.ts'
 import { Button } from '../ui/button.tsx'
 import { ErrorNotice } from '../ui/notice.tsx'
+import { Table } from '../ui/table.tsx'
 import { Time } from '../ui/time.tsx'
 import { useUrlState } from '../url-state.ts'
 import { CreateAccountDialog } from './create-account-dialog.tsx'
@@ -123,50 +124,43 @@ interface TableProps {
 
 function AccountTable({ accounts, policies, onClear }: TableProps) {
   return (
-    <div className="sheet table__scroll" role="region" aria-label="Service accounts" tabIndex={0}>
-      <table className="table">
-        <thead>
-          <tr>
-            <th scope="col">Service account</th>
-            <th scope="col">Project</th>
-            <th scope="col">State</th>
-            <th scope="col">Roles</th>
-            <th scope="col">Created</th>
+    <Table
+      label="Service accounts"
+      columns={['Service account', 'Project', 'State', 'Roles', 'Created']}
+      isSheet
+    >
+      <tbody>
+        {accounts.map(account => (
+          <tr key={account.email}>
+            <th scope="row">
+              <span className="member__who">
+                <Link to={serviceAccountPath(account.projectId, accountIdOf(account.email))}>
+                  {account.displayName ?? accountIdOf(account.email)}
+                </Link>
+                <span className="quiet small">{account.email}</span>
+              </span>
+            </th>
+            <td>{account.projectId}</td>
+            <td>
+              <AccountState isDisabled={account.disabled} />
+            </td>
+            <td>
+              <RoleChips roles={rolesOf(`serviceAccount:${account.email}`, policies)} />
+            </td>
+            <td>
+              <Time time={account.createTime} />
+            </td>
           </tr>
-        </thead>
-        <tbody>
-          {accounts.map(account => (
-            <tr key={account.email}>
-              <th scope="row">
-                <span className="member__who">
-                  <Link to={serviceAccountPath(account.projectId, accountIdOf(account.email))}>
-                    {account.displayName ?? accountIdOf(account.email)}
-                  </Link>
-                  <span className="quiet small">{account.email}</span>
-                </span>
-              </th>
-              <td>{account.projectId}</td>
-              <td>
-                <AccountState isDisabled={account.disabled} />
-              </td>
-              <td>
-                <RoleChips roles={rolesOf(`serviceAccount:${account.email}`, policies)} />
-              </td>
-              <td>
-                <Time time={account.createTime} />
-              </td>
-            </tr>
-          ))}
-          {accounts.length === 0 && (
-            <tr>
-              <td colSpan={5} className="quiet">
-                None matches. <Button onPress={onClear}>Show all</Button>
-              </td>
-            </tr>
-          )}
-        </tbody>
-      </table>
-    </div>
+        ))}
+        {accounts.length === 0 && (
+          <tr>
+            <td colSpan={5} className="quiet">
+              None matches. <Button onPress={onClear}>Show all</Button>
+            </td>
+          </tr>
+        )}
+      </tbody>
+    </Table>
   )
 }
 

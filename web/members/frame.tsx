@@ -1,6 +1,5 @@
-import type { ReactNode } from 'react'
 import { PATHS } from '../paths.ts'
-import { Page } from '../ui/page.tsx'
+import { Page, type PageProps } from '../ui/page.tsx'
 import { TabLinks } from '../ui/tab-links.tsx'
 import './members.css'
 
@@ -10,19 +9,7 @@ const TABS = [
   { to: PATHS.roles, text: 'Roles' },
 ] as const
 
-interface FrameProps {
-  readonly title: string
-  readonly about: ReactNode
-  readonly actions?: ReactNode
-  readonly children: ReactNode
-}
-
 /** The three lists about access. */
-export function MembersFrame({ children, ...head }: FrameProps) {
-  return (
-    <Page {...head}>
-      <TabLinks label="Members" tabs={TABS} />
-      {children}
-    </Page>
-  )
+export function MembersFrame(page: PageProps) {
+  return <Page {...page} tabs={<TabLinks label="Members" tabs={TABS} />} />
 }

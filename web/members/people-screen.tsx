@@ -6,6 +6,7 @@ import { ROLES, allRoles } from '../../src/domain/permission.ts'
 import { personPath } from '../paths.ts'
 import { Button } from '../ui/button.tsx'
 import { ErrorNotice, Notice } from '../ui/notice.tsx'
+import { Table } from '../ui/table.tsx'
 import { Time } from '../ui/time.tsx'
 import { useUrlState } from '../url-state.ts'
 import { MembersFrame } from './frame.tsx'
@@ -107,30 +108,20 @@ function People({ rows }: { readonly rows: readonly PersonRow[] }) {
           ))}
         </select>
       </search>
-      <div className="sheet table__scroll" role="region" aria-label="People" tabIndex={0}>
-        <table className="table">
-          <thead>
+      <Table label="People" columns={['Person', 'State', 'Roles', 'Last sign-in']} isSheet>
+        <tbody>
+          {shown.map(row => (
+            <Person key={row.email} row={row} />
+          ))}
+          {shown.length === 0 && (
             <tr>
-              <th scope="col">Person</th>
-              <th scope="col">State</th>
-              <th scope="col">Roles</th>
-              <th scope="col">Last sign-in</th>
+              <td colSpan={4} className="quiet">
+                Nobody matches. <Button onPress={() => setFilter(NO_FILTER)}>Show everybody</Button>
+              </td>
             </tr>
-          </thead>
-          <tbody>
-            {shown.map(row => (
-              <Person key={row.email} row={row} />
-            ))}
-            {shown.length === 0 && (
-              <tr>
-                <td colSpan={4} className="quiet">
-                  Nobody matches. <Button onPress={() => setFilter(NO_FILTER)}>Show everybody</Button>
-                </td>
-              </tr>
-            )}
-          </tbody>
-        </table>
-      </div>
+          )}
+        </tbody>
+      </Table>
     </>
   )
 }

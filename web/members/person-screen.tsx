@@ -12,6 +12,7 @@ import { Button } from '../ui/button.tsx'
 import { ConfirmDialog } from '../ui/dialog.tsx'
 import { ErrorNotice } from '../ui/notice.tsx'
 import { Page } from '../ui/page.tsx'
+import { Table } from '../ui/table.tsx'
 import { Time } from '../ui/time.tsx'
 import { addToast } from '../ui/toast.tsx'
 import { type Invited, InviteLink } from './invite.tsx'
@@ -191,33 +192,23 @@ function Sessions({ person }: { readonly person: Person }) {
         <p className="quiet">{person.displayName} is signed in nowhere.</p>
       ) : (
         <>
-          <div className="table__scroll" role="region" aria-label="Sessions" tabIndex={0}>
-            <table className="table">
-              <thead>
-                <tr>
-                  <th scope="col">Address</th>
-                  <th scope="col">By</th>
-                  <th scope="col">Last seen</th>
-                  <th scope="col">Browser</th>
+          <Table label="Sessions" columns={['Address', 'By', 'Last seen', 'Browser']}>
+            <tbody>
+              {person.sessions.map(({ name, callerIp, method, lastSeenTime, userAgent, isCurrent }) => (
+                <tr key={name}>
+                  <th scope="row">
+                    {callerIp}
+                    {isCurrent && <span className="chip">this one</span>}
+                  </th>
+                  <td>{METHOD_TEXT[method]}</td>
+                  <td>
+                    <Time time={lastSeenTime} />
+                  </td>
+                  <td className="small">{userAgent}</td>
                 </tr>
-              </thead>
-              <tbody>
-                {person.sessions.map(({ name, callerIp, method, lastSeenTime, userAgent, isCurrent }) => (
-                  <tr key={name}>
-                    <th scope="row">
-                      {callerIp}
-                      {isCurrent && <span className="chip">this one</span>}
-                    </th>
-                    <td>{METHOD_TEXT[method]}</td>
-                    <td>
-                      <Time time={lastSeenTime} />
-                    </td>
-                    <td className="small">{userAgent}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
+              ))}
+            </tbody>
+          </Table>
           {error !== null && <ErrorNotice title="Nothing was changed" error={error} />}
           <div className="actions">
             <Button isDisabled={why !== null || isWorking} onPress={() => attempt(signOut)}>

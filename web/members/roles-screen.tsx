@@ -1,5 +1,6 @@
 import { ROLES, allRoles, isProjectRole, permissionsOf } from '../../src/domain/permission.ts'
 import { MembersFrame } from './frame.tsx'
+import { Table } from '../ui/table.tsx'
 
 /** Every role in plain words. */
 export function RolesScreen() {
@@ -8,42 +9,33 @@ export function RolesScreen() {
       title="Roles"
       about="What each role lets its members do. The names are Google's where Google has one; nobody can give what they do not hold."
     >
-      <div className="sheet table__scroll" role="region" aria-label="Roles" tabIndex={0}>
-        <table className="table">
-          <thead>
-            <tr>
-              <th scope="col">Role</th>
-              <th scope="col">What for</th>
-              <th scope="col">Given at</th>
+      <Table label="Roles" columns={['Role', 'What for', 'Given at']} isSheet>
+        <tbody>
+          {allRoles().map(role => (
+            <tr key={role}>
+              <th scope="row">
+                {ROLES[role].title}
+                <br />
+                <code className="quiet">{role}</code>
+              </th>
+              <td>
+                {ROLES[role].description}
+                <details>
+                  <summary className="small quiet">{shownCount(permissionsOf(role).size)}</summary>
+                  <ul className="permissions">
+                    {[...permissionsOf(role)].map(permission => (
+                      <li key={permission}>
+                        <code>{permission}</code>
+                      </li>
+                    ))}
+                  </ul>
+                </details>
+              </td>
+              <td className="nowrap">{isProjectRole(role) ? 'organization or project' : 'organization'}</td>
             </tr>
-          </thead>
-          <tbody>
-            {allRoles().map(role => (
-              <tr key={role}>
-                <th scope="row">
-                  {ROLES[role].title}
-                  <br />
-                  <code className="quiet">{role}</code>
-                </th>
-                <td>
-                  {ROLES[role].description}
-                  <details>
-                    <summary className="small quiet">{shownCount(permissionsOf(role).size)}</summary>
-                    <ul className="permissions">
-                      {[...permissionsOf(role)].map(permission => (
-                        <li key={permission}>
-                          <code>{permission}</code>
-                        </li>
-                      ))}
-                    </ul>
-                  </details>
-                </td>
-                <td className="nowrap">{isProjectRole(role) ? 'organization or project' : 'organization'}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+          ))}
+        </tbody>
+      </Table>
     </MembersFrame>
   )
 }

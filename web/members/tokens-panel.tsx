@@ -7,6 +7,7 @@ import { Button, IconButton } from '../ui/button.tsx'
 import { ConfirmDialog } from '../ui/dialog.tsx'
 import { ErrorNotice } from '../ui/notice.tsx'
 import { Secret } from '../ui/secret.tsx'
+import { Table } from '../ui/table.tsx'
 import { Time } from '../ui/time.tsx'
 import { CreateTokenDialog } from './create-token-dialog.tsx'
 import { type AccountPlace, type TokenJson, tokensQuery } from './queries.ts'
@@ -45,46 +46,37 @@ export function TokensPanel({ place }: { readonly place: AccountPlace }) {
       )}
       {error !== null && <ErrorNotice title="The tokens could not be read" error={error} />}
       {tokens && tokens.length > 0 && (
-        <div className="table__scroll" role="region" aria-label="Tokens of the account" tabIndex={0}>
-          <table className="table">
-            <thead>
-              <tr>
-                <th scope="col">Token</th>
-                <th scope="col">Expires</th>
-                <th scope="col">Last used</th>
-                <th scope="col">
-                  <span className="unseen">Delete</span>
+        <Table
+          label="Tokens of the account"
+          columns={['Token', 'Expires', 'Last used', { unseen: 'Delete' }]}
+        >
+          <tbody>
+            {tokens.map(token => (
+              <tr key={token.name}>
+                <th scope="row">
+                  <span className="member__who">
+                    {token.displayName !== undefined && token.displayName !== '' && (
+                      <span>{token.displayName}</span>
+                    )}
+                    <code className="quiet">{token.maskedToken}</code>
+                    <span className="quiet small">{limitsText(token)}</span>
+                  </span>
                 </th>
+                <td>{token.expireTime !== undefined && <Time time={token.expireTime} />}</td>
+                <td>{token.lastUsedTime === undefined ? 'never' : <Time time={token.lastUsedTime} />}</td>
+                <td>
+                  <IconButton
+                    label={`Delete token ${token.maskedToken}`}
+                    isDisabled={whyNotDelete !== null}
+                    onPress={() => setDeleting(token)}
+                  >
+                    <Trash2 aria-hidden />
+                  </IconButton>
+                </td>
               </tr>
-            </thead>
-            <tbody>
-              {tokens.map(token => (
-                <tr key={token.name}>
-                  <th scope="row">
-                    <span className="member__who">
-                      {token.displayName !== undefined && token.displayName !== '' && (
-                        <span>{token.displayName}</span>
-                      )}
-                      <code className="quiet">{token.maskedToken}</code>
-                      <span className="quiet small">{limitsText(token)}</span>
-                    </span>
-                  </th>
-                  <td>{token.expireTime !== undefined && <Time time={token.expireTime} />}</td>
-                  <td>{token.lastUsedTime === undefined ? 'never' : <Time time={token.lastUsedTime} />}</td>
-                  <td>
-                    <IconButton
-                      label={`Delete token ${token.maskedToken}`}
-                      isDisabled={whyNotDelete !== null}
-                      onPress={() => setDeleting(token)}
-                    >
-                      <Trash2 aria-hidden />
-                    </IconButton>
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+            ))}
+          </tbody>
+        </Table>
       )}
       {tokens === null && (
         <Why reason="You may not list them. Owners, auditors and those who make credentials can." />

@@ -10,6 +10,7 @@ import { Page } from '../ui/page.tsx'
 import { TabLinks } from '../ui/tab-links.tsx'
 import { Time } from '../ui/time.tsx'
 import { AliasForm } from './alias-form.tsx'
+import { BodySettings } from './body-settings.tsx'
 import { ProjectMenu } from './project-menu.tsx'
 import { type ProjectRow, projectRows } from './rows.ts'
 import { SettingsForm } from './settings-form.tsx'
@@ -74,6 +75,7 @@ export function ProjectScreen() {
           {tab !== 'settings' && tab !== 'aliases' && <Overview row={row} budgets={own} />}
           {/* A project that somebody else changed meanwhile is another form. */}
           {tab === 'settings' && <SettingsForm key={project.etag} project={project} />}
+          {tab === 'settings' && <BodySettings project={projectId} />}
           {tab === 'aliases' && <AliasForm key={project.etag} project={project} />}
         </>
       )}

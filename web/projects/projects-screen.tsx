@@ -8,6 +8,7 @@ import { type UsageReport, budgetsQuery, keysQuery, projectsQuery, usageQuery } 
 import { Button } from '../ui/button.tsx'
 import { ErrorNotice } from '../ui/notice.tsx'
 import { Page } from '../ui/page.tsx'
+import { Table } from '../ui/table.tsx'
 import { Time } from '../ui/time.tsx'
 import { useUrlState } from '../url-state.ts'
 import { CreateProjectDialog, PROJECTS_AT_ONCE_MAX } from './create-project-dialog.tsx'
@@ -89,30 +90,18 @@ function useMonth(projects: readonly string[]): readonly UsageReport[] {
 
 function ProjectTable({ rows }: { readonly rows: readonly ProjectRow[] }) {
   return (
-    <div className="sheet table__scroll" role="region" aria-label="Projects" tabIndex={0}>
-      <table className="table projects">
-        <thead>
-          <tr>
-            <th scope="col">Name</th>
-            <th scope="col">Tier</th>
-            <th scope="col">Environment</th>
-            <th scope="col" className="number">
-              Keys
-            </th>
-            <th scope="col">Spend</th>
-            <th scope="col">Created</th>
-            <th scope="col">
-              <span className="unseen">Actions</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map(row => (
-            <Row key={row.project.name} row={row} />
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table
+      label="Projects"
+      columns={['Name', 'Tier', 'Environment', { number: 'Keys' }, 'Spend', 'Created', { unseen: 'Actions' }]}
+      isSheet
+      className="projects"
+    >
+      <tbody>
+        {rows.map(row => (
+          <Row key={row.project.name} row={row} />
+        ))}
+      </tbody>
+    </Table>
   )
 }
 

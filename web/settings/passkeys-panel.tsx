@@ -12,6 +12,7 @@ import { Button, IconButton } from '../ui/button.tsx'
 import { ConfirmDialog } from '../ui/dialog.tsx'
 import { TextField } from '../ui/field.tsx'
 import { ErrorNotice } from '../ui/notice.tsx'
+import { Table } from '../ui/table.tsx'
 import { Time } from '../ui/time.tsx'
 import { addToast } from '../ui/toast.tsx'
 
@@ -51,39 +52,27 @@ export function PasskeysPanel() {
         </p>
       )}
       {passkeys !== undefined && passkeys.length > 0 && (
-        <div className="table__scroll" role="region" aria-label="Your passkeys" tabIndex={0}>
-          <table className="table">
-            <thead>
-              <tr>
-                <th scope="col">Passkey</th>
-                <th scope="col">Added</th>
-                <th scope="col">Last used</th>
-                <th scope="col">
-                  <span className="unseen">Remove</span>
-                </th>
+        <Table label="Your passkeys" columns={['Passkey', 'Added', 'Last used', { unseen: 'Remove' }]}>
+          <tbody>
+            {passkeys.map(passkey => (
+              <tr key={passkey.name}>
+                <th scope="row">{passkey.displayName}</th>
+                <td>
+                  <Time time={passkey.createTime} />
+                </td>
+                <td>{passkey.lastUseTime === undefined ? 'never' : <Time time={passkey.lastUseTime} />}</td>
+                <td>
+                  <IconButton
+                    label={`Remove passkey ${passkey.displayName}`}
+                    onPress={() => setRemoving(passkey)}
+                  >
+                    <Trash2 aria-hidden />
+                  </IconButton>
+                </td>
               </tr>
-            </thead>
-            <tbody>
-              {passkeys.map(passkey => (
-                <tr key={passkey.name}>
-                  <th scope="row">{passkey.displayName}</th>
-                  <td>
-                    <Time time={passkey.createTime} />
-                  </td>
-                  <td>{passkey.lastUseTime === undefined ? 'never' : <Time time={passkey.lastUseTime} />}</td>
-                  <td>
-                    <IconButton
-                      label={`Remove passkey ${passkey.displayName}`}
-                      onPress={() => setRemoving(passkey)}
-                    >
-                      <Trash2 aria-hidden />
-                    </IconButton>
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+            ))}
+          </tbody>
+        </Table>
       )}
       <form
         className="dialog__form"

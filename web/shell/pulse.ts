@@ -75,11 +75,14 @@ function onPieceGone(listener: () => void): () => void {
   return () => removeEventListener('vite:preloadError', hear)
 }
 
-function ask(path: string, method: 'GET' | 'HEAD'): Promise<Response> {
-  return fetch(path, {
+async function ask(path: string, method: 'GET' | 'HEAD'): Promise<Response> {
+  const answer = await fetch(path, {
     method,
     credentials: 'omit',
     cache: 'no-store',
     signal: AbortSignal.timeout(WAIT_MS),
   })
+  // A body that nobody reads keeps its connection from every other question until the time is up.
+  await answer.arrayBuffer()
+  return answer
 }

@@ -31,6 +31,9 @@ import './shell.css'
 // In a piece of its own: the first screen waits for none of it.
 const Banners = lazy(async () => ({ default: (await import('./banners.tsx')).Banners }))
 
+// As the banners.
+const NoticeBell = lazy(async () => ({ default: (await import('../notices/notice-bell.tsx')).NoticeBell }))
+
 /** The rail's entries, in the order of AI Studio's. A screen that is not built has none. `isHere`: its addresses. */
 const ENTRIES = [
   { to: PATHS.keys, text: 'API keys', Icon: KeyRound, isHere: /\/keys(?:\/|$)/ },
@@ -57,10 +60,15 @@ export function Shell({ who }: { readonly who: Who }) {
         Skip to the content
       </a>
       <header className="rail">
-        <Link to={keysPath()} className="rail__home">
-          <Mark />
-          Pollux
-        </Link>
+        <div className="rail__top">
+          <Link to={keysPath()} className="rail__home">
+            <Mark />
+            Pollux
+          </Link>
+          <Suspense>
+            <NoticeBell key={who.subject} person={who.subject} />
+          </Suspense>
+        </div>
         <ProjectSwitcher />
         <PaletteButton screens={SCREENS} />
         <nav aria-label="Screens">

@@ -5,6 +5,7 @@ import type { BudgetJson } from '../queries.ts'
 import { Button } from '../ui/button.tsx'
 import { exactDollars, shownDollars } from '../ui/dollars.ts'
 import { SpendBar } from '../ui/spend-bar.tsx'
+import { Table } from '../ui/table.tsx'
 import { AcknowledgeDialog, BudgetDialog, DeleteBudgetDialog } from './budget-dialog.tsx'
 import type { BudgetNode } from './tree.ts'
 
@@ -21,47 +22,44 @@ export function BudgetTree({ nodes }: { readonly nodes: readonly BudgetNode[] })
   const close = (): void => setAsked(null)
   return (
     <>
-      <div className="table__scroll sheet" role="region" aria-label="Every budget" tabIndex={0}>
-        <table className="table tree">
-          <thead>
-            <tr>
-              <th scope="col">Budget</th>
-              <th scope="col">Spent of the cap</th>
-              {['Posted', 'Held', 'Free', 'Overrun'].map(column => (
-                <th key={column} scope="col" className="number">
-                  {column}
-                </th>
-              ))}
-              <th scope="col">
-                <span className="unseen">Actions</span>
+      <Table
+        label="Every budget"
+        columns={[
+          'Budget',
+          'Spent of the cap',
+          { number: 'Posted' },
+          { number: 'Held' },
+          { number: 'Free' },
+          { number: 'Overrun' },
+          { unseen: 'Actions' },
+        ]}
+        isSheet
+        className="tree"
+      >
+        {nodes.map(node => (
+          <tbody key={`${node.project ?? ''}/${node.key ?? ''}`}>
+            <tr className="tree__node">
+              <th scope="rowgroup" colSpan={6} className={`tree__name tree__name--${node.depth}`}>
+                <Link to={spendPath(node)}>{node.name}</Link>
+                {node.budgets.length === 0 && <span className="quiet"> no cap of its own</span>}
               </th>
+              <td className="table__tools">
+                <Button look="bare" onPress={() => setAsked({ what: 'set', node, budget: null })}>
+                  Set a cap<span className="unseen"> of {node.name}</span>
+                </Button>
+              </td>
             </tr>
-          </thead>
-          {nodes.map(node => (
-            <tbody key={`${node.project ?? ''}/${node.key ?? ''}`}>
-              <tr className="tree__node">
-                <th scope="rowgroup" colSpan={6} className={`tree__name tree__name--${node.depth}`}>
-                  <Link to={spendPath(node)}>{node.name}</Link>
-                  {node.budgets.length === 0 && <span className="quiet"> no cap of its own</span>}
-                </th>
-                <td className="table__tools">
-                  <Button look="bare" onPress={() => setAsked({ what: 'set', node, budget: null })}>
-                    Set a cap<span className="unseen"> of {node.name}</span>
-                  </Button>
-                </td>
-              </tr>
-              {node.budgets.map(budget => (
-                <BudgetLine
-                  key={budget.name}
-                  budget={budget}
-                  node={node}
-                  onAsk={what => setAsked({ what, node, budget })}
-                />
-              ))}
-            </tbody>
-          ))}
-        </table>
-      </div>
+            {node.budgets.map(budget => (
+              <BudgetLine
+                key={budget.name}
+                budget={budget}
+                node={node}
+                onAsk={what => setAsked({ what, node, budget })}
+              />
+            ))}
+          </tbody>
+        ))}
+      </Table>
       {asked?.what === 'set' && (
         <BudgetDialog place={asked.node} of={asked.node.name} budget={asked.budget} onClose={close} />
       )}

@@ -2,6 +2,7 @@ import { Link } from 'react-router'
 import { keyPath } from '../paths.ts'
 import { Time } from '../ui/time.tsx'
 import type { CapHitJson } from './queries.ts'
+import { Table } from '../ui/table.tsx'
 
 const REASON_TEXT = {
   BUDGET_EXHAUSTED: '402, it is spent',
@@ -23,44 +24,33 @@ export function CapHits({ hits }: { readonly hits: readonly CapHitJson[] }) {
     )
   }
   return (
-    <div className="table__scroll" role="region" aria-label="Refused calls" tabIndex={0}>
-      <table className="table">
-        <thead>
-          <tr>
-            <th scope="col">Budget</th>
-            <th scope="col">Answer</th>
-            <th scope="col" className="number">
-              Calls
-            </th>
-            <th scope="col">First</th>
-            <th scope="col">Last</th>
-            <th scope="col">Last key</th>
+    <Table
+      label="Refused calls"
+      columns={['Budget', 'Answer', { number: 'Calls' }, 'First', 'Last', 'Last key']}
+    >
+      <tbody>
+        {hits.map(hit => (
+          <tr key={`${hit.budget} ${hit.periodStartTime} ${hit.reason}`}>
+            <th scope="row">{budgetText(hit)}</th>
+            <td>{REASON_TEXT[hit.reason]}</td>
+            <td className="number">{count.format(hit.calls)}</td>
+            <td>
+              <Time time={hit.firstTime} />
+            </td>
+            <td>
+              <Time time={hit.lastTime} />
+            </td>
+            <td>
+              {hit.lastProject !== undefined && hit.lastKey !== undefined ? (
+                <Link to={keyPath({ project: hit.lastProject, key: hit.lastKey })}>{hit.lastKey}</Link>
+              ) : (
+                <span className="quiet">gone</span>
+              )}
+            </td>
           </tr>
-        </thead>
-        <tbody>
-          {hits.map(hit => (
-            <tr key={`${hit.budget} ${hit.periodStartTime} ${hit.reason}`}>
-              <th scope="row">{budgetText(hit)}</th>
-              <td>{REASON_TEXT[hit.reason]}</td>
-              <td className="number">{count.format(hit.calls)}</td>
-              <td>
-                <Time time={hit.firstTime} />
-              </td>
-              <td>
-                <Time time={hit.lastTime} />
-              </td>
-              <td>
-                {hit.lastProject !== undefined && hit.lastKey !== undefined ? (
-                  <Link to={keyPath({ project: hit.lastProject, key: hit.lastKey })}>{hit.lastKey}</Link>
-                ) : (
-                  <span className="quiet">gone</span>
-                )}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+        ))}
+      </tbody>
+    </Table>
   )
 }
 

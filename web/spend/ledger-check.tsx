@@ -4,6 +4,7 @@ import { client } from '../session.ts'
 import { Button } from '../ui/button.tsx'
 import { exactDollars } from '../ui/dollars.ts'
 import { ErrorNotice } from '../ui/notice.tsx'
+import { Table } from '../ui/table.tsx'
 import { shownMoment } from '../ui/times.ts'
 
 const count = new Intl.NumberFormat('en')
@@ -52,36 +53,24 @@ function Result({
         </p>
       )}
       {drifts.length > 0 && (
-        <div className="table__scroll" role="region" aria-label="Where the books differ" tabIndex={0}>
-          <table className="table">
-            <thead>
-              <tr>
-                <th scope="col">Budget</th>
-                <th scope="col">Period from</th>
-                <th scope="col">What</th>
-                <th scope="col" className="number">
-                  Booked
+        <Table
+          label="Where the books differ"
+          columns={['Budget', 'Period from', 'What', { number: 'Booked' }, { number: 'By the records' }]}
+        >
+          <tbody>
+            {drifts.map(drift => (
+              <tr key={`${drift.rowId} ${drift.what}`}>
+                <th scope="row">
+                  <code>{drift.budget}</code>
                 </th>
-                <th scope="col" className="number">
-                  By the records
-                </th>
+                <td>{shownMoment(drift.periodStartTime)}</td>
+                <td>{drift.what}</td>
+                <td className="number">{exactDollars(drift.booked)}</td>
+                <td className="number">{exactDollars(drift.expected)}</td>
               </tr>
-            </thead>
-            <tbody>
-              {drifts.map(drift => (
-                <tr key={`${drift.rowId} ${drift.what}`}>
-                  <th scope="row">
-                    <code>{drift.budget}</code>
-                  </th>
-                  <td>{shownMoment(drift.periodStartTime)}</td>
-                  <td>{drift.what}</td>
-                  <td className="number">{exactDollars(drift.booked)}</td>
-                  <td className="number">{exactDollars(drift.expected)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+            ))}
+          </tbody>
+        </Table>
       )}
     </>
   )

@@ -5,6 +5,7 @@ import { Button } from '../ui/button.tsx'
 import { TextField } from '../ui/field.tsx'
 import { ErrorNotice } from '../ui/notice.tsx'
 import { Page } from '../ui/page.tsx'
+import { Table } from '../ui/table.tsx'
 import { Time } from '../ui/time.tsx'
 import { useUrlState } from '../url-state.ts'
 import { EndOverrideDialog, PriceDialog } from './price-dialog.tsx'
@@ -87,42 +88,35 @@ function Overrides({ query: { data, error }, onEnd }: OverridesProps) {
         </p>
       )}
       {data !== undefined && data.length > 0 && (
-        <div className="table__scroll" role="region" aria-label="Prices set here" tabIndex={0}>
-          <table className="table prices">
-            <thead>
-              <tr>
-                <th scope="col">Model</th>
-                <th scope="col">Holds from</th>
-                <th scope="col" className="number">
-                  Input
-                </th>
-                <th scope="col" className="number">
-                  Output
-                </th>
-                <th scope="col">Note</th>
-                <th scope="col">
-                  <span className="unseen">Actions</span>
-                </th>
+        <Table
+          label="Prices set here"
+          columns={[
+            'Model',
+            'Holds from',
+            { number: 'Input' },
+            { number: 'Output' },
+            'Note',
+            { unseen: 'Actions' },
+          ]}
+          className="prices"
+        >
+          <tbody>
+            {data.map(override => (
+              <tr key={override.name}>
+                <th scope="row">{override.model}</th>
+                <td>{override.effectiveTime !== undefined && <Time time={override.effectiveTime} />}</td>
+                <RateCell rates={override.price.input} />
+                <RateCell rates={override.price.output} />
+                <td>{override.price.note ?? ''}</td>
+                <td className="table__tools">
+                  <Button look="bare" onPress={() => onEnd(override)}>
+                    End<span className="unseen"> the price of {override.model}</span>
+                  </Button>
+                </td>
               </tr>
-            </thead>
-            <tbody>
-              {data.map(override => (
-                <tr key={override.name}>
-                  <th scope="row">{override.model}</th>
-                  <td>{override.effectiveTime !== undefined && <Time time={override.effectiveTime} />}</td>
-                  <RateCell rates={override.price.input} />
-                  <RateCell rates={override.price.output} />
-                  <td>{override.price.note ?? ''}</td>
-                  <td className="table__tools">
-                    <Button look="bare" onPress={() => onEnd(override)}>
-                      End<span className="unseen"> the price of {override.model}</span>
-                    </Button>
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+            ))}
+          </tbody>
+        </Table>
       )}
     </section>
   )
@@ -149,59 +143,55 @@ interface PriceTableProps {
 function PriceTable({ prices, onSet }: PriceTableProps) {
   if (prices.length === 0) return <p className="quiet">No model of this name has a price on that day.</p>
   return (
-    <div className="table__scroll sheet" role="region" aria-label="Prices" tabIndex={0}>
-      <table className="table prices">
-        <thead>
-          <tr>
-            <th scope="col">Model</th>
-            {['Input', 'Cached', 'Output'].map(column => (
-              <th key={column} scope="col" className="number">
-                {column}
-              </th>
-            ))}
-            <th scope="col">Since</th>
-            <th scope="col">Until</th>
-            <th scope="col">
-              <span className="unseen">Actions</span>
+    <Table
+      label="Prices"
+      columns={[
+        'Model',
+        { number: 'Input' },
+        { number: 'Cached' },
+        { number: 'Output' },
+        'Since',
+        'Until',
+        { unseen: 'Actions' },
+      ]}
+      isSheet
+      className="prices"
+    >
+      <tbody>
+        {prices.map(price => (
+          <tr key={price.model}>
+            <th scope="row">
+              {price.model}
+              <span className="prices__more" title={price.fields.source}>
+                {ORIGIN_TEXT[price.origin]}
+                {price.isPriced ? '' : ', no price by which a call can be charged'}
+              </span>
             </th>
+            {[price.fields.input, price.fields.cached, price.fields.output].map((rates, column) => (
+              <RateCell key={column} rates={rates} />
+            ))}
+            <td>
+              {price.startTime === undefined ? (
+                <span className="quiet">ever</span>
+              ) : (
+                <Time time={price.startTime} />
+              )}
+            </td>
+            <td>
+              {price.endTime === undefined ? (
+                <span className="quiet">open</span>
+              ) : (
+                <Time time={price.endTime} />
+              )}
+            </td>
+            <td className="table__tools">
+              <Button look="bare" onPress={() => onSet(price)}>
+                Set<span className="unseen"> the price of {price.model}</span>
+              </Button>
+            </td>
           </tr>
-        </thead>
-        <tbody>
-          {prices.map(price => (
-            <tr key={price.model}>
-              <th scope="row">
-                {price.model}
-                <span className="prices__more" title={price.fields.source}>
-                  {ORIGIN_TEXT[price.origin]}
-                  {price.isPriced ? '' : ', no price by which a call can be charged'}
-                </span>
-              </th>
-              {[price.fields.input, price.fields.cached, price.fields.output].map((rates, column) => (
-                <RateCell key={column} rates={rates} />
-              ))}
-              <td>
-                {price.startTime === undefined ? (
-                  <span className="quiet">ever</span>
-                ) : (
-                  <Time time={price.startTime} />
-                )}
-              </td>
-              <td>
-                {price.endTime === undefined ? (
-                  <span className="quiet">open</span>
-                ) : (
-                  <Time time={price.endTime} />
-                )}
-              </td>
-              <td className="table__tools">
-                <Button look="bare" onPress={() => onSet(price)}>
-                  Set<span className="unseen"> the price of {price.model}</span>
-                </Button>
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+        ))}
+      </tbody>
+    </Table>
   )
 }

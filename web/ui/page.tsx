@@ -1,16 +1,18 @@
 import { type ReactNode, useEffect } from 'react'
 import './page.css'
 
-interface PageProps {
+export interface PageProps {
   readonly title: string
   /** One sentence: what is this screen for? */
   readonly about?: ReactNode
   readonly actions?: ReactNode
+  /** The links between the screens of one subject. */
+  readonly tabs?: ReactNode
   readonly children: ReactNode
 }
 
 /** A screen: its heading, which is the document's title too, and what can be done here. */
-export function Page({ title, about, actions, children }: PageProps) {
+export function Page({ title, about, actions, tabs, children }: PageProps) {
   useEffect(() => {
     document.title = `${title} · Pollux`
   }, [title])
@@ -23,6 +25,7 @@ export function Page({ title, about, actions, children }: PageProps) {
         </div>
         {actions !== undefined && <div className="actions">{actions}</div>}
       </header>
+      {tabs}
       {children}
     </>
   )

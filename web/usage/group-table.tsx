@@ -1,4 +1,5 @@
 import { exactDollars, shownDollars } from '../ui/dollars.ts'
+import { Table } from '../ui/table.tsx'
 import { type UsageGroup, sumsOf } from './groups.ts'
 import { shownDuration } from './metrics.ts'
 
@@ -23,35 +24,26 @@ export function GroupTable({
   return (
     <section className="panel" aria-labelledby="groups-title">
       <h2 id="groups-title">By {group}</h2>
-      <div className="table__scroll" role="region" aria-label={`Usage by ${group}`} tabIndex={0}>
-        <table className="table">
-          <thead>
-            <tr>
-              <th scope="col">{group[0]?.toUpperCase() + group.slice(1)}</th>
-              {COLUMNS.map(column => (
-                <th key={column} scope="col" className="number">
-                  {column}
-                </th>
-              ))}
+      <Table
+        label={`Usage by ${group}`}
+        columns={[group[0]?.toUpperCase() + group.slice(1), ...COLUMNS.map(column => ({ number: column }))]}
+      >
+        <tbody>
+          {rows.map(({ id, name, sums }) => (
+            <tr key={id}>
+              <th scope="row">{name}</th>
+              <td className="number">{count.format(sums.calls)}</td>
+              <td className="number">{count.format(sums.errors)}</td>
+              <td className="number">{count.format(sums.totalTokens)}</td>
+              <td className="number">{shownDuration(sums.meanMs)}</td>
+              <td className="number">{shownDuration(sums.maxMs)}</td>
+              <td className="number" title={exactDollars(sums.costNanos)}>
+                {shownDollars(sums.costNanos)}
+              </td>
             </tr>
-          </thead>
-          <tbody>
-            {rows.map(({ id, name, sums }) => (
-              <tr key={id}>
-                <th scope="row">{name}</th>
-                <td className="number">{count.format(sums.calls)}</td>
-                <td className="number">{count.format(sums.errors)}</td>
-                <td className="number">{count.format(sums.totalTokens)}</td>
-                <td className="number">{shownDuration(sums.meanMs)}</td>
-                <td className="number">{shownDuration(sums.maxMs)}</td>
-                <td className="number" title={exactDollars(sums.costNanos)}>
-                  {shownDollars(sums.costNanos)}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+          ))}
+        </tbody>
+      </Table>
     </section>
   )
 }
