@@ -3,8 +3,8 @@
  * nested, organization by month, project in total, keys by day; meanwhile every second key is succeeded by another one of its
  * lineage, which its clients go over to.
  * `node bench/cap.ts [runs] [sqlite|postgres] [seed] [--nodes N]`; exits with 1 when a cap was passed by either side's
- * books, when less than 95 % of it could be spent, or when something was refused that fitted. Several nodes share one
- * PostgreSQL, and the clients are spread over them.
+ * books, when less than 95 % of it could be spent, or when something was refused that fitted. Nodes that are counted share one
+ * PostgreSQL and one Redis, and the clients are spread over them.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
@@ -52,8 +52,8 @@ export interface CapOptions {
   readonly seed: number
   /** Share of calls in which the upstream fails. */
   readonly faultShare: number
-  /** How many processes; one unless told. */
-  readonly nodes?: number
+  /** How many processes, with a Redis beside their database; without it one process, and none. */
+  readonly nodes?: number | undefined
 }
 
 export interface CapResult extends Verdict {
@@ -67,7 +67,7 @@ export interface CapResult extends Verdict {
 /** One race on a Pollux of its own. */
 export async function raceToCap(places: Places, options: CapOptions): Promise<CapResult> {
   const upstream = await startBillingUpstream({ ...options, latencyMsMax: 25 })
-  const place = await places.fresh()
+  const place = await places.fresh({ redis: options.nodes !== undefined })
   const env = {
     ...place.env,
     POLLUX_GEMINI_BASE_URL: upstream.origin,
@@ -236,7 +236,7 @@ interface Runs {
   readonly runs: number
   readonly engine: EngineName
   readonly seed: number
-  readonly nodes: number
+  readonly nodes: number | undefined
 }
 
 async function main({ runs, engine, seed, nodes }: Runs): Promise<boolean> {
@@ -265,10 +265,10 @@ async function main({ runs, engine, seed, nodes }: Runs): Promise<boolean> {
 if (import.meta.main) {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { nodes: { type: 'string', default: '1' } },
+    options: { nodes: { type: 'string' } },
   })
   const [runs = '20', engine = 'sqlite', seed = String(Date.now() % 1_000_000)] = positionals
-  const nodes = nodesNamed(values.nodes, engineNamed(engine))
+  const nodes = values.nodes === undefined ? undefined : nodesNamed(values.nodes, engineNamed(engine))
   const isClean = await main({ runs: Number(runs), engine: engineNamed(engine), seed: Number(seed), nodes })
   process.exitCode = isClean ? 0 : 1
 }

@@ -1,7 +1,7 @@
 /**
- * The kills of bench/kills.ts on several nodes over one PostgreSQL: a node at random is killed under load while the others
- * go on. Mostly it starts again at once; now and then it stays away until the others have taken it for lost, and as often as
- * told its folder is gone for good.
+ * The kills of bench/kills.ts on several nodes over one PostgreSQL and one Redis: a node at random is killed under load
+ * while the others go on. Mostly it starts again at once; now and then it stays away until the others have taken it for
+ * lost, and as often as told its folder is gone for good.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -25,6 +25,8 @@ import { type Place, openPlaces } from './place.ts'
 const CREDENTIAL = 'upstream-credential-of-the-kills'
 const PROJECT = 'default-project'
 const CLIENTS_A_NODE = 6
+/** Long enough that most calls of a node are at the upstream when it is killed, and the others leave it room to start. */
+const UPSTREAM_MS_MAX = 120
 /** Far more than is spent: what is shown here is not the cap. */
 const CAP_NANOS = 1_000_000_000_000_000n
 const LIFE_MS = { min: 20, max: 900 }
@@ -59,9 +61,9 @@ export interface NodeKillsResult extends Compared {
 
 /** Runs the whole experiment. The upstream is in this process, so it outlives every kill. */
 export async function proveNodeKills(options: NodeKillsOptions): Promise<NodeKillsResult> {
-  const upstream = await startBillingUpstream({ seed: options.seed, latencyMsMax: 5 })
+  const upstream = await startBillingUpstream({ seed: options.seed, latencyMsMax: UPSTREAM_MS_MAX })
   const places = await openPlaces('postgres')
-  const place = await places.fresh()
+  const place = await places.fresh({ redis: true })
   const env = {
     ...place.env,
     POLLUX_GEMINI_BASE_URL: upstream.origin,

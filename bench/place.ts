@@ -7,6 +7,7 @@ import { RECORD_COLUMNS, type RecordRow } from '../src/storage/record-row.ts'
 import { MASTER_KEY } from '../test/pollux.ts'
 import { socketUrl, startPostgres } from '../test/postgres.ts'
 import { readRecords } from '../test/records.ts'
+import { startRedis } from '../test/redis.ts'
 
 export type EngineName = 'sqlite' | 'postgres'
 
@@ -18,8 +19,8 @@ export interface Place {
 }
 
 export interface Places {
-  /** An empty data folder, with an empty database. */
-  fresh(): Promise<Place>
+  /** An empty data folder, with an empty database; on PostgreSQL with a Redis of its own where that is asked for. */
+  fresh(options?: { readonly redis: boolean }): Promise<Place>
   close(): Promise<void>
 }
 
@@ -74,14 +75,21 @@ async function postgresPlaces(): Promise<Places | { readonly skip: string }> {
   const server = await startPostgres()
   if ('skip' in server) return server
   return {
-    async fresh() {
+    async fresh({ redis } = { redis: false }) {
       const dataDir = await newFolder()
       const url = await server.url()
+      const env = { POLLUX_DATABASE_URL: socketUrl(url), POLLUX_MASTER_KEY: MASTER_KEY }
+      const place = { dataDir, readRecords: () => readPostgresRecords(url) }
+      if (!redis) return { ...place, env, remove: () => removeFolder(dataDir) }
+      const beside = await startRedis()
+      if ('skip' in beside) throw new Error(beside.skip)
       return {
-        dataDir,
-        env: { POLLUX_DATABASE_URL: socketUrl(url), POLLUX_MASTER_KEY: MASTER_KEY },
-        readRecords: () => readPostgresRecords(url),
-        remove: () => removeFolder(dataDir),
+        ...place,
+        env: { ...env, POLLUX_REDIS_URL: beside.url },
+        async remove() {
+          await beside.stop()
+          await removeFolder(dataDir)
+        },
       }
     },
     close: () => server.stop(),

@@ -7,8 +7,6 @@ interface Run {
   readonly command: readonly string[]
 }
 
-const STRYKER = 'node_modules/@stryker-mutator/core/bin/stryker.js'
-
 const RUNS: readonly Run[] = [
   { what: '20 races to a cap of $1.00, SQLite', command: ['bench/cap.ts', '20', 'sqlite'] },
   { what: '20 races to a cap of $1.00, PostgreSQL', command: ['bench/cap.ts', '20', 'postgres'] },
@@ -23,15 +21,13 @@ const RUNS: readonly Run[] = [
     command: ['bench/kills.ts', '500', 'postgres', '--nodes', '5', '--folders', '50'],
   },
   { what: '10,000 simulated worlds of several nodes', command: ['bench/simulate.ts', '10000'] },
-  {
-    what: 'mutants of ledger, prices and restrictions',
-    command: [STRYKER, 'run', 'bench/mutation/stryker.json'],
-  },
+  { what: 'mutants of ledger, prices, quotas and restrictions', command: ['bench/mutation.ts'] },
   { what: '15 minutes of schemathesis', command: ['bench/schemathesis.ts', '900'] },
   { what: 'the list of 10,000 keys in Chromium', command: ['bench/keys-list.ts'] },
   { what: 'usage records made durable', command: ['bench/storage.ts'] },
   { what: 'the usage page, 10,000 keys, SQLite', command: ['bench/usage-page.ts', 'sqlite'] },
   { what: 'the usage page, 10,000 keys, PostgreSQL', command: ['bench/usage-page.ts', 'postgres'] },
+  { what: '10,000 streams of events at once', command: ['bench/streams.ts', '10000', '20', '2000'] },
   { what: 'throughput against a bare Node proxy', command: ['bench/throughput.ts'] },
 ]
 

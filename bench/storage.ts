@@ -47,6 +47,9 @@ function sample(number: number): UsageRecord {
     heldNanos: 0,
     ledger: [],
     clampedOutputTokens: null,
+    receivedUs: null,
+    admittedUs: null,
+    lastByteUs: null,
   }
 }
 

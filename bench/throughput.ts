@@ -1,7 +1,8 @@
 /**
- * What its duties cost: in turn, against one mock upstream, the upstream alone, a bare Node proxy, Pollux with restricted
- * keys and durable usage, and Pollux with every duty on. Servers on one core, load and upstream on another. Prints every
- * round, then the median of the ratios; then what Pollux adds to the latency of a call at a fixed rate.
+ * What its duties cost, against one mock upstream: the upstream alone; then a bare Node proxy in turn with Pollux that has
+ * restricted keys and durable usage, and in turn with Pollux that has every duty on. Servers on one core, load and upstream
+ * on another. Prints every round and the median of the ratios; then what Pollux adds to the latency of a call at a fixed
+ * rate.
  * `npm run bench -- [rounds] [seconds]`
  */
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -17,7 +18,7 @@ const DURATION_MS = Number(process.argv[3] ?? 5) * 1000
 const FIRST_WARM_UP_MS = 15_000
 const WARM_UP_MS = 1_000
 /** Enough for all to be bound by the core, not by how long a commit takes. */
-const CONNECTIONS = 128
+const CONNECTIONS = 256
 const KEYS = 100_000
 /** So many of the keys are called, in turn, and have a budget of their own. */
 const CALLED_KEYS = 1_000
@@ -41,18 +42,19 @@ try {
   const barePort = await startOnCore(SERVER_CORE, ['bench/bare-proxy.ts', upstream])
   const direct = { name: 'direct', port: upstreamPort, keyStrings: ['none'] }
   const bare = { name: 'bare proxy', port: barePort, keyStrings: ['none'] }
-  const unbudgeted = await startPollux('without budgets', upstream, { keys: FEW_KEYS, budgets: false })
-  const complete = await startPollux('every duty', upstream, { keys: KEYS, budgets: true })
   console.log(
     `${CONNECTIONS} connections, ${ROUNDS} rounds of ${DURATION_MS / 1000} s each. Every key is restricted by address, method,\n` +
       'model and tools; usage is durable before the last byte (SQLite, synchronous=FULL).\n' +
       `  without budgets  ${FEW_KEYS} keys\n` +
       `  every duty       ${KEYS} keys, ${CALLED_KEYS} of them called; three nested budgets, holds in the journal\n`,
   )
-  for (const contender of [bare, unbudgeted, complete])
-    await measure(contender, { warmUpMs: FIRST_WARM_UP_MS })
+  await measure(bare, { warmUpMs: FIRST_WARM_UP_MS })
   console.log(`direct ${describe(await measure(direct))}`)
-  await compareThroughput(bare, [unbudgeted, complete])
+  const unbudgeted = await startPollux('without budgets', upstream, { keys: FEW_KEYS, budgets: false })
+  await compareThroughput(bare, unbudgeted)
+  unbudgeted.stop()
+  const complete = await startPollux('every duty', upstream, { keys: KEYS, budgets: true })
+  await compareThroughput(bare, complete)
   await compareLatency(bare, complete)
 } finally {
   for (const child of children) child.kill('SIGKILL')
@@ -73,27 +75,23 @@ function measure(
   })
 }
 
-async function compareThroughput(bare: Contender, contenders: readonly Contender[]): Promise<void> {
-  const ratios = new Map<Contender, number[]>(contenders.map(contender => [contender, []]))
+/** In pairs, with nothing else on the core: a second Pollux, even if nobody calls it, would keep its books beside. */
+async function compareThroughput(bare: Contender, contender: Contender): Promise<void> {
+  await measure(contender, { warmUpMs: FIRST_WARM_UP_MS })
+  const ratios: number[] = []
   for (let round = 1; round <= ROUNDS; round++) {
     const of = await measure(bare)
+    const against = await measure(contender)
+    const ratio = against.callsPerSecond / of.callsPerSecond
+    ratios.push(ratio)
     console.log(`round ${round}  ${bare.name.padEnd(15)} ${describe(of)}`)
-    for (const [contender, ofIt] of ratios) {
-      const against = await measure(contender)
-      const ratio = against.callsPerSecond / of.callsPerSecond
-      ofIt.push(ratio)
-      console.log(
-        `         ${contender.name.padEnd(15)} ${describe(against)}   throughput ${ratio.toFixed(3)}`,
-      )
-    }
+    console.log(`         ${contender.name.padEnd(15)} ${describe(against)}   throughput ${ratio.toFixed(3)}`)
   }
-  for (const [{ name }, ofIt] of ratios) {
-    console.log(`throughput against the bare proxy, ${name}: ${spread(ofIt, 3)}`)
-  }
+  console.log(`throughput against the bare proxy, ${contender.name}: ${spread(ratios, 3)}\n`)
 }
 
 async function compareLatency(bare: Contender, contender: Contender): Promise<void> {
-  console.log(`\nat ${RATE} calls a second`)
+  console.log(`at ${RATE} calls a second`)
   const added = { p50: [] as number[], p99: [] as number[] }
   for (let round = 1; round <= ROUNDS; round++) {
     const of = await measure(bare, { callsPerSecond: RATE })
@@ -121,7 +119,7 @@ async function startPollux(
   name: string,
   upstream: string,
   { keys, budgets }: { readonly keys: number; readonly budgets: boolean },
-): Promise<Contender> {
+): Promise<Contender & { readonly stop: () => void }> {
   const folder = await mkdtemp(join(dataDir, 'node-'))
   const called = Math.min(keys, CALLED_KEYS)
   const keyStrings = await populate(folder, { keys, called, budgets })
@@ -133,7 +131,7 @@ async function startPollux(
     GEMINI_API_KEY: 'upstream-credential',
   })
   await firstOutput(child)
-  return { name, port, keyStrings }
+  return { name, port, keyStrings, stop: () => void child.kill('SIGKILL') }
 }
 
 async function startOnCore(core: string, args: readonly string[]): Promise<number> {

@@ -121,7 +121,7 @@ async function measure(choice: EngineChoice, dataDir: string): Promise<boolean> 
   const engine = openEngine(choice)
   const nowMs = Date.now()
   await fill(engine, nowMs)
-  if (choice.kind === 'postgres') await sql`analyze`.execute(engine.db)
+  if (choice.kind === 'postgres') await sql`vacuum analyze`.execute(engine.db)
   await engine.db.destroy()
   const env = choice.kind === 'postgres' ? { POLLUX_DATABASE_URL: socketUrl(choice.url) } : {}
   const pollux = await startPollux({ dataDir, env })
