@@ -1,5 +1,5 @@
 /** The doors of the console in Debian's Chromium against a real Pollux: links, passwords, passkeys, an issuer, fresh proofs. */
-import type { Page } from 'playwright-core'
+import type { Page, Route } from 'playwright-core'
 import { afterAll, expect, it, onTestFinished } from 'vitest'
 import { POLLUX_V1 } from '../src/contract/pollux.v1.ts'
 import { USERS_V1 } from '../src/contract/users.v1.ts'
@@ -63,6 +63,7 @@ describeInChromium('the door of the console', () => {
       await page.getByRole('button', { name: 'Replace the first key' }).click()
       const keyString = (await page.getByTestId('key-string').textContent()) ?? ''
       expect(keyString).toMatch(/^plx_\w{36}$/)
+      await page.getByText('deleted and refused from now on').waitFor()
       expect(await statusWith(fresh, fresh.firstKeyString ?? '')).toBe(400)
       expect(await statusWith(fresh, keyString)).toBe(200)
       await page.getByRole('button', { name: 'Go to the API keys' }).click()
@@ -102,12 +103,45 @@ describeInChromium('the door of the console', () => {
     const { page } = await openPage(site.browser, `${origin}/keys?q=first`)
     await signIn(page)
     await page.getByRole('row', { name: /Unrestricted/ }).waitFor()
+    // What the screen still asks for would lead there as well, before the menu is open.
+    await page.waitForLoadState('networkidle')
     await site.pollux.client.call(USERS_V1.signOutUser, { params: { user: OWNER }, body: {} })
     await page.getByRole('button', { name: /^Actions for/ }).click()
     await page.getByRole('menuitem', { name: 'Disable' }).click()
     await signIn(page)
     await page.getByRole('row', { name: /Unrestricted/ }).waitFor()
     expect(page.url()).toBe(`${origin}/keys?q=first`)
+    await page.context().close()
+  })
+
+  it('opens to the next one whatever the last one had still asked for', async () => {
+    const { page } = await openPage(site.browser, `${origin}/projects`)
+    await signIn(page)
+    await page.getByRole('heading', { name: 'Projects' }).waitFor()
+    const held = new Map<string, Route>()
+    await page.route(/\/pollux\/v1\/(?:keys|budgets|signIn)(?:\?|$)/, async route => {
+      const { pathname } = new URL(route.request().url())
+      if (held.has(pathname)) await route.continue()
+      else held.set(pathname, route)
+    })
+    const refuse = (pathname: string) =>
+      held.get(pathname)?.fulfill({
+        status: 401,
+        json: { error: { code: 401, message: 'The session is over.', status: 'UNAUTHENTICATED' } },
+      })
+    await page.goto(`${origin}/keys`)
+    await expect.poll(() => [...held.keys()].toSorted()).toEqual(['/pollux/v1/budgets', '/pollux/v1/keys'])
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    await expect.poll(() => held.has('/pollux/v1/signIn')).toBe(true)
+    // While the door asks how it may be opened, and after it was opened again.
+    await refuse('/pollux/v1/keys')
+    await held.get('/pollux/v1/signIn')?.continue()
+    await signIn(page)
+    const keys = page.getByRole('row', { name: /Unrestricted/ })
+    await keys.waitFor()
+    await refuse('/pollux/v1/budgets')
+    await page.reload()
+    await keys.waitFor()
     await page.context().close()
   })
 

@@ -11,6 +11,8 @@ const STORAGE_KEY = 'pollux.token'
 
 let token = sessionStorage.getItem(STORAGE_KEY)
 let onSignedOut = (): void => {}
+/** How many sign-ins of this page have ended: an answer to one of them says nothing of the next. */
+let ended = 0
 
 /** For the door, where a refusal is about what was typed and ends nothing. */
 export const stranger: Client = clientOf(null)
@@ -22,10 +24,11 @@ export const stranger: Client = clientOf(null)
 export const client: Client = {
   async call(endpoint, input) {
     const attempt = async () => {
+      const endedBefore = ended
       try {
         return await clientOf(token).call(endpoint, input)
       } catch (error) {
-        if (isSessionOver(error)) forget()
+        if (isSessionOver(error) && endedBefore === ended) forget()
         throw error
       }
     }
@@ -78,6 +81,7 @@ function isSessionOver(error: unknown): boolean {
 }
 
 function forget(): void {
+  ended++
   setToken(null)
   answerProof(false)
   onSignedOut()
