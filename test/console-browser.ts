@@ -1,11 +1,17 @@
 /** Debian's Chromium, driven against a real Pollux: what the console's suites and the screenshots share. */
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { type Browser, type BrowserContextOptions, type Page, chromium } from 'playwright-core'
 import { ADMIN_TOKEN } from './pollux.ts'
 
 export const CHROMIUM = '/usr/bin/chromium'
 const WAIT_MS = 20_000
+/**
+ * Holds back what pages ask of Pollux by up to so many milliseconds. What a suite takes for done before it was answered then
+ * fails every time, not once in a hundred on a busy machine: `LATE_MS=1500 vitest run test/console`.
+ */
+const LATE_MS = Number(process.env['LATE_MS'] ?? 0)
 const BUILD_SCRIPT = join(import.meta.dirname, '..', 'web', 'build.ts')
 
 export function launchBrowser(): Promise<Browser> {
@@ -49,6 +55,13 @@ export async function openPage(
   context.setDefaultTimeout(WAIT_MS)
   if (token !== undefined) {
     await context.addInitScript(given => sessionStorage.setItem('pollux.token', given), token)
+  }
+  if (LATE_MS > 0) {
+    await context.route('**/*', async route => {
+      if (route.request().resourceType() === 'fetch') await delay(Math.random() * LATE_MS)
+      // Its page may have gone meanwhile.
+      await route.continue().catch(() => null)
+    })
   }
   const page = await context.newPage()
   const complaints: string[] = []

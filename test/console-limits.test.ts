@@ -104,7 +104,7 @@ describeInChromium('limits in the console', () => {
       await page.getByRole('heading', { name: 'Tiers' }).waitFor()
       await expect(read()).rejects.toMatchObject({ reason: 'RESOURCE_NOT_FOUND' })
       await page.getByRole('link', { name: 'Free' }).waitFor()
-      expect(await page.getByRole('link', { name: 'interns' }).count()).toBe(0)
+      await page.getByRole('link', { name: 'interns' }).waitFor({ state: 'detached' })
       expect(complaints).toEqual([])
       await page.context().close()
     },

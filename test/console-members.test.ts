@@ -6,7 +6,7 @@ import { ORGANIZATION_IAM_V1 } from '../src/contract/iam.v3.ts'
 import { POLLUX_V1 } from '../src/contract/pollux.v1.ts'
 import { USERS_V1 } from '../src/contract/users.v1.ts'
 import { openConsolePage, openPage } from './console-browser.ts'
-import { TEST_MS, describeInChromium, useSite } from './console-suite.ts'
+import { TEST_MS, describeInChromium, readyButton, useSite } from './console-suite.ts'
 import { addPerson } from './people-furniture.ts'
 import { OWNER, PASSWORD, ageProofs, setUpOwner } from './people.ts'
 
@@ -166,7 +166,7 @@ describeInChromium('members', () => {
         site.browser,
         `${site.pollux.origin}/members/service-accounts`,
       )
-      await page.getByRole('button', { name: 'Create service account' }).first().focus()
+      await (await readyButton(page, 'Create service account')).focus()
       await page.keyboard.press('Enter')
       await page.getByRole('dialog').waitFor()
       await page.keyboard.type('deploy-robot')

@@ -1,6 +1,6 @@
 /** What every suite in Chromium begins and ends with, and what people do in it. */
 import { existsSync } from 'node:fs'
-import type { Browser, Page } from 'playwright-core'
+import type { Browser, Locator, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe } from 'vitest'
 import { CHROMIUM, builtConsole, launchBrowser } from './console-browser.ts'
 import { OWNER, PASSWORD } from './people.ts'
@@ -59,6 +59,13 @@ export async function signIn(page: Page, password = PASSWORD): Promise<void> {
   await page.getByLabel('E-mail address').fill(OWNER)
   await page.getByLabel('Password', { exact: true }).fill(password)
   await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+}
+
+/** The button, once it can be pressed: a form that still waits for what it is about has a disabled one. */
+export async function readyButton(page: Page, name: string): Promise<Locator> {
+  const button = page.getByRole('button', { name, exact: true, disabled: false }).first()
+  await button.waitFor()
+  return button
 }
 
 /** A device with a fingerprint reader, whose owner always says yes. */

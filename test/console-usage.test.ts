@@ -68,9 +68,11 @@ describe('the usage screen', () => {
     await page.waitForURL(/hide=/)
     await page.getByRole('button', { name: 'Show table' }).click()
     const heads = page.getByRole('region', { name: 'Requests by key, table' }).getByRole('columnheader')
-    expect(await heads.allTextContents()).toEqual(
-      expect.arrayContaining(['Time (UTC)', 'Storefront', 'Nightly reports', 'Total', 'Previous period']),
-    )
+    await expect
+      .poll(() => heads.allTextContents())
+      .toEqual(
+        expect.arrayContaining(['Time (UTC)', 'Storefront', 'Nightly reports', 'Total', 'Previous period']),
+      )
     expect(await heads.allTextContents()).not.toContain('Order service')
     const [download] = await Promise.all([
       page.waitForEvent('download'),

@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core'
 import { expect, it } from 'vitest'
 import { POLLUX_V1 } from '../src/contract/pollux.v1.ts'
 import { openConsolePage } from './console-browser.ts'
-import { TEST_MS, describeInChromium, useSite } from './console-suite.ts'
+import { TEST_MS, describeInChromium, readyButton, useSite } from './console-suite.ts'
 import { ADMIN_TOKEN } from './pollux.ts'
 import { send } from './traffic.ts'
 
@@ -42,6 +42,8 @@ describeInChromium('the console', () => {
       await page.getByLabel('IP addresses').check()
       await page.getByLabel('IP addresses', { exact: true }).last().fill('203.0.113.7')
       await page.getByRole('button', { name: 'Save' }).click()
+      // The address alone also stands in the form, before it is saved.
+      await page.getByRole('heading', { name: 'Usage this month' }).waitFor()
       await page.getByText('203.0.113.7', { exact: true }).waitFor()
       expect(await callWith(keyString)).toBe(403)
 
@@ -80,6 +82,8 @@ describeInChromium('the console', () => {
       await press(page, page.getByRole('link', { name: 'Create key' }).first(), 'Enter')
       await tabTo(page, page.getByLabel('Name', { exact: true }))
       await page.keyboard.type('Night job')
+      // Enter does nothing before the project is known.
+      await readyButton(page, 'Create key')
       await page.keyboard.press('Enter')
 
       await press(page, page.getByRole('button', { name: 'Copy key' }), 'Enter')

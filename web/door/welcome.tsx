@@ -30,7 +30,7 @@ export function Welcome({ accepted, onDone }: WelcomeProps) {
     setKeyString(made.keyString ?? null)
     await client.call(POLLUX_V1.deleteKey, { params: { ...params, key }, query: {} })
   }
-  if (keyString !== null) return <NewKey {...{ keyString, defaultProject, error, onDone }} />
+  if (keyString !== null) return <NewKey {...{ keyString, defaultProject, isWorking, error, onDone }} />
   return (
     <Door title="This Pollux is yours" about="What is here to begin with">
       <dl className="door__facts">
@@ -61,13 +61,15 @@ export function Welcome({ accepted, onDone }: WelcomeProps) {
 interface NewKeyProps {
   readonly keyString: string
   readonly defaultProject: string
+  /** Whether the old one is still being deleted. */
+  readonly isWorking: boolean
   /** Of the deletion of the old one. */
   readonly error: unknown
   readonly onDone: () => void
 }
 
 /** The key that took the first one's place, this once. */
-function NewKey({ keyString, defaultProject, error, onDone }: NewKeyProps) {
+function NewKey({ keyString, defaultProject, isWorking, error, onDone }: NewKeyProps) {
   return (
     <Door title="Take the new key now" about={`The first key of ${defaultProject}, replaced`}>
       <code className="door__key" data-testid="key-string">
@@ -75,8 +77,10 @@ function NewKey({ keyString, defaultProject, error, onDone }: NewKeyProps) {
       </code>
       {error === null ? (
         <p className="quiet">
-          It is stored as a digest only, so nobody can show it again. The key that the terminal showed is
-          deleted and refused from now on.
+          It is stored as a digest only, so nobody can show it again.{' '}
+          {isWorking
+            ? 'The key that the terminal showed is being deleted.'
+            : 'The key that the terminal showed is deleted and refused from now on.'}
         </p>
       ) : (
         <ErrorNotice title="The first key is still there: delete it among the API keys" error={error} />
