@@ -5,6 +5,7 @@ import { once } from 'node:events'
 interface Run {
   readonly what: string
   readonly command: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
 }
 
 const RUNS: readonly Run[] = [
@@ -23,6 +24,11 @@ const RUNS: readonly Run[] = [
   { what: '10,000 simulated worlds of several nodes', command: ['bench/simulate.ts', '10000'] },
   { what: 'mutants of ledger, prices, quotas and restrictions', command: ['bench/mutation.ts'] },
   { what: '15 minutes of schemathesis', command: ['bench/schemathesis.ts', '900'] },
+  {
+    what: 'the console where every answer comes late',
+    command: ['node_modules/vitest/vitest.mjs', 'run', 'test/console'],
+    env: { LATE_MS: '1500' },
+  },
   { what: 'the list of 10,000 keys in Chromium', command: ['bench/keys-list.ts'] },
   { what: 'usage records made durable', command: ['bench/storage.ts'] },
   { what: 'the usage page, 10,000 keys, SQLite', command: ['bench/usage-page.ts', 'sqlite'] },
@@ -54,7 +60,8 @@ process.exit(failed === 0 ? 0 : 1)
 /** Runs one proof, showing what it prints as it comes. */
 async function prove(run: Run): Promise<Proof> {
   const startedMs = performance.now()
-  const child = spawn(process.execPath, [...run.command], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const env = { ...process.env, ...run.env }
+  const child = spawn(process.execPath, [...run.command], { env, stdio: ['ignore', 'pipe', 'inherit'] })
   let output = ''
   child.stdout.on('data', (chunk: Buffer) => {
     process.stdout.write(chunk)
