@@ -111,7 +111,7 @@ describe(`no call succeeds that was sent after the change was acknowledged, ${RO
     for (let round = 0; round < 5; round++) {
       const traffic = race(origin, key.keyString)
       await traffic.flowing
-      const expireTime = new Date(Date.now() + 120).toISOString()
+      const expireTime = new Date(Date.now() + ceiling(120)).toISOString()
       await update(client, key, { expireTime })
       while (Date.now() < Date.parse(expireTime)) await delay(1)
       const expiredMs = performance.now()
@@ -232,7 +232,7 @@ describe.concurrent('what a key has open ends for the client within a second, an
   test('the key expires, whether the time was set before the call or during it', async () => {
     const { client, origin } = pollux
     const [before, during] = [await subject(), await subject()]
-    const expireTime = new Date(Date.now() + 900).toISOString()
+    const expireTime = new Date(Date.now() + ceiling(900)).toISOString()
     await update(client, before, { expireTime })
     const opened = await Promise.all([before, during].map(key => openStreams(origin, key)))
     await update(client, during, { expireTime })

@@ -97,7 +97,7 @@ describeOnBothEngines('calls', engine => {
       ),
       { numRuns: 40 },
     )
-  })
+  }, 240_000)
 
   test('a page that finds nothing among many records says where to go on, and the call is found', async () => {
     const storage = await engine.open()
