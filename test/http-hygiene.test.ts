@@ -1,10 +1,13 @@
 /** What the server does with requests that no honest client sends, byte by byte (spec: request path rules A4 and A5). */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ceiling } from './ceiling.ts'
 import { MODEL, createKeyString, reasonIn } from './client-keys.ts'
 import { ADMIN_TOKEN, type Pollux, startPollux } from './pollux.ts'
 import { type RawReply, exchange } from './raw-socket.ts'
 
+const WEB_CLIENT = join(import.meta.dirname, 'clients/node_modules/@google/genai/dist/web/index.mjs')
 const MEBIBYTE = 1024 * 1024
 const BODY_BYTES_MAX = 32 * MEBIBYTE
 const GENERATE = `/v1beta/models/${MODEL}:generateContent`
@@ -464,6 +467,15 @@ describe('CORS', () => {
     expect(reply.headers).not.toHaveProperty('access-control-allow-credentials')
   })
 
+  it('lets the official client for the web send every header that it sets', async () => {
+    const source = readFileSync(WEB_CLIENT, 'utf8')
+    const names = [...source.matchAll(/^const [A-Z_]+_HEADER = '(.+)';$/gm)].map(([, name = '']) => name)
+    expect(names.length).toBeGreaterThanOrEqual(5)
+    const { headers } = await preflight(GENERATE)
+    const allowed = String(headers['access-control-allow-headers']).split(', ')
+    for (const name of names) expect(allowed).toContain(name.toLowerCase())
+  })
+
   it('lets a page read replies and refusals alike', async () => {
     const origin = 'Origin: https://shop.example.com'
     for (const headers of [
@@ -472,7 +484,8 @@ describe('CORS', () => {
     ]) {
       const reply = await send(post(GENERATE, HELLO, headers))
       expect(reply.headers['access-control-allow-origin']).toBe('*')
-      expect(reply.headers['access-control-expose-headers']).toContain('x-request-id')
+      for (const name of ['x-request-id', 'x-pollux-max-output-tokens', 'x-should-retry', 'retry-after'])
+        expect(reply.headers['access-control-expose-headers']).toContain(name)
       expect(reply.headers).not.toHaveProperty('access-control-allow-credentials')
     }
   })

@@ -31,6 +31,9 @@ export function retryHeaders({ details }: Pick<ApiError, 'details'>): OutgoingHt
   return { 'x-should-retry': 'false' }
 }
 
+/** What a page may read of a reply beside its body: all that we or the upstream say there. */
+const EXPOSED = 'x-request-id, x-gemini-service-tier, x-pollux-max-output-tokens, x-should-retry, retry-after'
+
 /** What every data-plane reply carries: nothing here is to be rendered, sniffed or cached (DESIGN.md, Doors). */
 export function ownHeaders(request: IncomingMessage, requestId: string): OutgoingHttpHeaders {
   const headers: OutgoingHttpHeaders = {
@@ -41,20 +44,20 @@ export function ownHeaders(request: IncomingMessage, requestId: string): Outgoin
   }
   if (request.headers.origin !== undefined) {
     headers['access-control-allow-origin'] = '*'
-    headers['access-control-expose-headers'] = 'x-request-id, x-gemini-service-tier, retry-after'
+    headers['access-control-expose-headers'] = EXPOSED
   }
   return headers
 }
 
 /**
  * The answer to a CORS preflight: the same for everybody, without a key, without credentials. A browser key is bound to
- * its referrers by the call itself.
+ * its referrers by the call itself. @google/genai for the web sets `user-agent`, which browsers but Chromium ask for.
  */
 export const PREFLIGHT_HEADERS: OutgoingHttpHeaders = {
   'access-control-allow-origin': '*',
   'access-control-allow-methods': 'GET, POST, OPTIONS',
   'access-control-allow-headers':
-    'authorization, content-type, x-goog-api-client, x-goog-api-key, x-server-timeout, x-android-package, ' +
+    'authorization, content-type, user-agent, x-goog-api-client, x-goog-api-key, x-server-timeout, x-android-package, ' +
     'x-android-cert, x-ios-bundle-identifier',
   'access-control-max-age': '3600',
   vary: 'Origin',
