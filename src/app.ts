@@ -37,6 +37,7 @@ import { startSandbox } from './sandbox/server.ts'
 import { openStorage } from './storage/open.ts'
 import type { Change, Storage } from './storage/storage.ts'
 import { tieredKeys } from './tiered-keys.ts'
+import { stopServing } from './shutdown.ts'
 import { loadTiers } from './tiers.ts'
 import { type Telemetry, createTelemetry } from './telemetry.ts'
 
@@ -47,8 +48,6 @@ const BODIES_BYTES_MAX = 512 * MEBIBYTE
 const UPSTREAM_DRAIN_MS = 60_000
 /** Below the connections that the listener takes, so that some are left for management. */
 const OPEN_CALLS_MAX = 12_288
-/** For how long a stopping Pollux lets calls finish. */
-const SHUTDOWN_DRAIN_MS = 10_000
 /** How often keys of open calls are looked at for having expired. */
 const EXPIRY_CHECK_MS = 500
 
@@ -170,10 +169,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       control,
       console: browserConsole,
     })
-    onClose(async () => {
-      await Promise.all(listeners.map(listener => listener.close(SHUTDOWN_DRAIN_MS)))
-      await drained(gateway, SHUTDOWN_DRAIN_MS)
-    })
+    onClose(() => stopServing({ listeners, openCalls }, config.drainMs))
     // After the listeners: a start that fails on a port that is taken must not use up the one showing of the key.
     const firstStart = await greet({ storage, upstream, config, files, linkOrigin })
     const [main, admin] = listeners
@@ -373,15 +369,8 @@ async function openListeners(wired: Wired): Promise<[Listener, ...Listener[]]> {
   try {
     return [main, await open(config.adminPort, orHealth(manage))]
   } catch (error) {
-    await main.close(0)
+    main.cut()
+    await main.close()
     throw error
-  }
-}
-
-/** Waits until no call is open: replies are out by now, but upstreams may still be drained for their usage. */
-async function drained(gateway: Gateway, waitMs: number): Promise<void> {
-  const deadlineMs = performance.now() + waitMs
-  while (gateway.openCalls.count > 0 && performance.now() < deadlineMs) {
-    await new Promise(resolve => setTimeout(resolve, 20))
   }
 }

@@ -50,6 +50,8 @@ export interface Config {
   /** An IANA name: quotas per day reset at its midnight. */
   readonly quotaTimeZone: string
   readonly upstream: UpstreamConfig
+  /** For how long a process that is told to stop lets calls finish. */
+  readonly drainMs: number
   readonly adminToken: Secret | null
   /** One or several in a comma list, the one that seals first. Null: in the data folder, made there at the first start. */
   readonly masterKey: Secret | null
@@ -108,6 +110,9 @@ const GOOGLE_BASE_URL = 'https://generativelanguage.googleapis.com'
 const DEFAULT_PORT = 8700
 const DEFAULT_HOST = '127.0.0.1'
 const ADMIN_TOKEN_LENGTH_MIN = 32
+/** Calls that think take a minute or two. */
+const DRAIN_SECONDS_DEFAULT = 120
+const DRAIN_SECONDS_MAX = 3_600
 
 const text = z.string().trim().min(1, 'is set but empty')
 /** It travels in a header, and is looked for in replies: so it must look the same in both. */
@@ -138,7 +143,14 @@ const VARIABLES = {
   POLLUX_DATABASE_URL: url(['postgres:', 'postgresql:']),
   POLLUX_REDIS_URL: url(['redis:', 'rediss:']),
   POLLUX_QUOTA_TIME_ZONE: text.refine(isTimeZone, 'must be an IANA name such as America/Los_Angeles'),
-  POLLUX_GEMINI_BASE_URL: url(['http:', 'https:']),
+  POLLUX_GEMINI_BASE_URL: url(['http:', 'https:']).refine(
+    isBareAddress,
+    'must be an address without user, password, query or fragment: the credential goes into GEMINI_API_KEY',
+  ),
+  POLLUX_DRAIN_SECONDS: text.refine(
+    value => /^\d{1,4}$/.test(value) && Number(value) <= DRAIN_SECONDS_MAX,
+    `must be a number of seconds from 0 to ${DRAIN_SECONDS_MAX}`,
+  ),
   POLLUX_ADMIN_TOKEN: text.min(
     ADMIN_TOKEN_LENGTH_MIN,
     `must have at least ${ADMIN_TOKEN_LENGTH_MIN} characters`,
@@ -213,6 +225,7 @@ export function readConfig(environment: Environment): Config {
             credential: new Secret(credential),
             credentialFrom,
           },
+    drainMs: Number(values.POLLUX_DRAIN_SECONDS ?? DRAIN_SECONDS_DEFAULT) * 1_000,
     adminToken: values.POLLUX_ADMIN_TOKEN === undefined ? null : new Secret(values.POLLUX_ADMIN_TOKEN),
     masterKey: values.POLLUX_MASTER_KEY === undefined ? null : new Secret(values.POLLUX_MASTER_KEY),
     auditFile: values.POLLUX_AUDIT_FILE ?? null,
@@ -323,6 +336,12 @@ function splitList(value: string): string[] {
     .split(',')
     .map(entry => entry.trim())
     .filter(entry => entry !== '')
+}
+
+function isBareAddress(value: string): boolean {
+  if (!URL.canParse(value)) return true
+  const { username, password, search, hash } = new URL(value)
+  return `${username}${password}${search}${hash}` === ''
 }
 
 function isTimeZone(value: string): boolean {

@@ -262,6 +262,7 @@ function describeConfig(config: Config): [string, string][] {
       upstream.kind === 'sandbox' ? '(sandbox: no GEMINI_API_KEY is set)' : upstream.baseUrl,
     ],
     ['GEMINI_API_KEY', upstream.kind === 'sandbox' ? '(not set)' : `(set, from ${upstream.credentialFrom})`],
+    ['POLLUX_DRAIN_SECONDS', String(config.drainMs / 1_000)],
     ['POLLUX_ADMIN_TOKEN', config.adminToken === null ? '(not set)' : '(set)'],
     ['POLLUX_MASTER_KEY', config.masterKey === null ? '(in the data folder)' : '(set)'],
     ['POLLUX_AUDIT_FILE', config.auditFile ?? '(the database only)'],
@@ -282,6 +283,9 @@ function describeConfig(config: Config): [string, string][] {
 function withoutPassword(url: string): string {
   const parsed = new URL(url)
   if (parsed.password !== '') parsed.password = '***'
+  // libpq's other way to say one.
+  for (const name of ['password', 'sslpassword'])
+    if (parsed.searchParams.has(name)) parsed.searchParams.set(name, '***')
   return parsed.href
 }
 

@@ -263,12 +263,42 @@ describe('SIGTERM', () => {
   })
 })
 
+test('a call that does not end in the time it was given is told so', async () => {
+  const pollux = await start({ env: { POLLUX_DRAIN_SECONDS: '1' } })
+  const keyString = pollux.firstKeyString ?? ''
+  const [stream, unary] = [
+    openCall(pollux.origin, { keyString, model: 'sandbox-slow', form: 'sse' }),
+    openCall(pollux.origin, { keyString, model: 'sandbox-slow' }),
+  ]
+  await stream.begun
+  const gone = pollux.kill('SIGTERM')
+  const [streamed, replied] = await Promise.all([stream.ended, unary.ended])
+  expect(streamed.isWhole).toBe(true)
+  expect(streamed.text).toMatch(/^data: \{"error":.*SHUTTING_DOWN/m)
+  expect((await unary.head).status).toBe(503)
+  expect(replied.text).toContain('SHUTTING_DOWN')
+  expect(await gone).toBe(0)
+  // Their upstreams were waited for all the same.
+  expect(readRecords(pollux.dataDir).map(({ outcome }) => outcome)).toEqual(['posted', 'posted'])
+})
+
+test.each([
+  ['POLLUX_GEMINI_BASE_URL', 'https://user:hunter2@gemini.example/'],
+  ['POLLUX_GEMINI_BASE_URL', 'https://gemini.example/?key=hunter2'],
+  ['POLLUX_DRAIN_SECONDS', '-1'],
+])('%s=%s is refused, and not repeated', async (name, value) => {
+  const { code, out, err } = await run(['check-config'], { [name]: value, GEMINI_API_KEY: CREDENTIAL })
+  expect(code).toBe(2)
+  expect(err).toContain(`${name} must be`)
+  expect(out + err).not.toContain('hunter2')
+})
+
 test('check-config prints the configuration and no secret', async () => {
   const env = {
     POLLUX_DATA_DIR: '/nowhere',
     POLLUX_ADMIN_TOKEN: 'admin-secret-0123456789-0123456789-abc',
     POLLUX_MASTER_KEY: Buffer.alloc(32, 7).toString('base64'),
-    POLLUX_DATABASE_URL: 'postgres://user:database-secret@db.example/pollux',
+    POLLUX_DATABASE_URL: 'postgres://user:database-secret@db.example/pollux?password=secret-in-query',
     GEMINI_API_KEY: 'gemini-secret-0123456789',
     GOOGLE_API_KEY: 'google-secret-0123456789',
     POLLUX_PROT: '8700',

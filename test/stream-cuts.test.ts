@@ -54,7 +54,8 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  await listener.close(0)
+  listener.cut()
+  await listener.close()
   await gateway.upstream.close()
   await storage.close()
   await upstream.close()

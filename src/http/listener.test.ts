@@ -4,7 +4,7 @@ import { type Listener, type ListenerOptions, startListener } from './listener.t
 import { writeReply } from './reply.ts'
 
 let listener: Listener | null = null
-afterEach(() => listener?.close(0))
+afterEach(() => listener?.close())
 
 const listen = async (options: Pick<ListenerOptions, 'allowedHosts' | 'isBehindTls'>) => {
   listener = await startListener({

@@ -36,8 +36,10 @@ export interface ListenerOptions {
 
 export interface Listener {
   readonly origin: string
-  /** Stops accepting, lets requests under way finish for at most `drainMs`, then cuts what is left. */
-  close(drainMs: number): Promise<void>
+  /** Stops accepting, and resolves when the last request under way has its answer. */
+  close(): Promise<void>
+  /** Ends every connection, whatever is under way on it. */
+  cut(): void
 }
 
 const HEADERS_TIMEOUT_MS = 10_000
@@ -45,6 +47,7 @@ const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 120_000
 const KEEP_ALIVE_TIMEOUT_MS = 65_000
 const CONNECTIONS_MAX = 16_384
+const IDLE_CHECK_MS = 50
 const HEADER_BYTES_MAX = 16 * 1024
 /** A year, for this host alone: what is below it may be other people's. */
 const STRICT_TRANSPORT = 'max-age=31536000'
@@ -70,7 +73,8 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
   const host = options.host.includes(':') ? `[${options.host}]` : options.host
   return {
     origin: `http://${host}:${port}`,
-    close: drainMs => closeServer(server, drainMs),
+    close: () => closeServer(server),
+    cut: () => server.closeAllConnections(),
   }
 }
 
@@ -153,13 +157,13 @@ function listen(server: Server, { host, port }: ListenerOptions): Promise<void> 
   })
 }
 
-function closeServer(server: Server, drainMs: number): Promise<void> {
+function closeServer(server: Server): Promise<void> {
   return new Promise(resolve => {
-    const cut = setTimeout(() => server.closeAllConnections(), drainMs)
+    // A connection that is kept alive is idle only once its reply is out.
+    const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS)
     server.close(() => {
-      clearTimeout(cut)
+      clearInterval(idle)
       resolve()
     })
-    server.closeIdleConnections()
   })
 }
