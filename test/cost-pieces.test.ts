@@ -287,7 +287,9 @@ describe('usage of other models than those of text', () => {
       null,
     ],
   ])('%s (%s; %s)', (_of, _source, model, { at, tier = null, ...metadata }, nanos) => {
-    const usage = readReply({ usageMetadata: metadata }).usage ?? NO_USAGE
+    // Lines of a bill stand alone here; no reply is without a prompt.
+    const { usage: read } = readReply({ usageMetadata: { promptTokenCount: 1, ...metadata } })
+    const usage = { ...(read ?? NO_USAGE), promptTokens: Number(metadata['promptTokenCount'] ?? 0) }
     expect(costOf(usage, priceOf(model, at), { ...SERVED_PLAINLY, tier })).toBe(nanos)
   })
 })

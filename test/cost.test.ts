@@ -572,8 +572,13 @@ describe.each([
     const price = prices.find(model, Date.parse(at ?? NOW))
     expect(price, model).not.toBeNull()
     if (price === null) return
-    const read = readReply({ usageMetadata: usage, modelVersion: model }).usage ?? NO_USAGE
-    expect(costOf(read, price, { ...SERVED_PLAINLY, ...served })).toBe(nanos)
+    // Lines of a bill stand alone here; no reply is without a prompt.
+    const { usage: read } = readReply({
+      usageMetadata: { promptTokenCount: 1, ...usage },
+      modelVersion: model,
+    })
+    const line = { ...(read ?? NO_USAGE), promptTokens: Number(usage['promptTokenCount'] ?? 0) }
+    expect(costOf(line, price, { ...SERVED_PLAINLY, ...served })).toBe(nanos)
   })
 })
 

@@ -44,7 +44,7 @@ export const NO_USAGE: Usage = {
 /**
  * What became of a call that was admitted. `posted`: answered with its usage. `unmetered`: answered without usage where
  * none is billed (countTokens, models). `void`: refused by the upstream or never sent. `estimated`: sent, but its usage
- * was not seen (MONEY.md rule 17).
+ * was not seen, or cannot be read (MONEY.md rule 17).
  */
 export type Outcome = (typeof OUTCOMES)[number]
 export const OUTCOMES = ['posted', 'unmetered', 'void', 'estimated'] as const

@@ -29,11 +29,46 @@ describe('usageMetadata', () => {
     })
   })
 
-  it('that is not there is null, and empty is zero', () => {
+  it('that is not there is null', () => {
     expect(readReply({})).toEqual({ usage: null, modelVersion: null, grounding: null })
     expect(usageOf(null)).toBeNull()
     expect(usageOf([])).toBeNull()
-    expect(usageOf({})).toEqual(NO_USAGE)
+  })
+
+  it.each([
+    ['empty', {}],
+    ['with something else, as Vertex has in its first chunks', { trafficType: 'ON_DEMAND' }],
+    ['without a prompt', { candidatesTokenCount: 5, totalTokenCount: 5 }],
+    ['with a prompt of nothing', { promptTokenCount: 0, candidatesTokenCount: 5 }],
+    ['with a prompt below nothing', { promptTokenCount: -7 }],
+    ['with a part of a token', { promptTokenCount: 7.5 }],
+    ['with a text that is no count', { promptTokenCount: '7e3' }],
+    ['with a list', { promptTokenCount: [7] }],
+    ['with an output that is no count', { promptTokenCount: 7, candidatesTokenCount: 'many' }],
+    ['with thoughts below nothing', { promptTokenCount: 7, thoughtsTokenCount: -3 }],
+    [
+      'with a modality of no count',
+      { promptTokenCount: 7, candidatesTokensDetails: [{ modality: 'IMAGE', tokenCount: '?' }] },
+    ],
+  ])('that cannot be read is null: %s', (_, metadata) => expect(usageOf(metadata)).toBeNull())
+
+  it('of the shapes that a sound reply has is read', () => {
+    // A stream's first chunk, a blocked prompt, an embedding.
+    expect(usageOf({ promptTokenCount: 7, totalTokenCount: 7 })).toMatchObject({ promptTokens: 7 })
+    expect(usageOf({ promptTokenCount: 6, cachedContentTokenCount: 6 })).toMatchObject({ cachedTokens: 6 })
+    expect(usageOf({ promptTokenCount: 3, totalTokenCount: 'x' })).toMatchObject({ totalTokens: 3 })
+    expect(usageOf({ promptTokenCount: 3, candidatesTokenCount: null })).toMatchObject({ totalTokens: 3 })
+  })
+
+  it('has counts as proto JSON writes int64', () => {
+    const image = { modality: 'IMAGE', tokenCount: '258' }
+    const metadata = { promptTokenCount: '265', thoughtsTokenCount: '3', promptTokensDetails: [image] }
+    expect(usageOf(metadata)).toMatchObject({
+      promptTokens: 265,
+      thoughtsTokens: 3,
+      totalTokens: 268,
+      details: { prompt: [{ modality: 'IMAGE', tokenCount: 258 }] },
+    })
   })
 
   it('without a total: the sum of what counts once', () => {
@@ -49,7 +84,9 @@ describe('usageMetadata', () => {
 
   it('names the output also responseTokenCount, as Live does', () => {
     const details = [{ modality: 'AUDIO', tokenCount: 9 }]
-    expect(usageOf({ responseTokenCount: 9, responseTokensDetails: details })).toMatchObject({
+    expect(
+      usageOf({ promptTokenCount: 1, responseTokenCount: 9, responseTokensDetails: details }),
+    ).toMatchObject({
       candidatesTokens: 9,
       details: { candidates: details },
     })
@@ -57,12 +94,11 @@ describe('usageMetadata', () => {
 
   it('keeps modalities where there is more than text', () => {
     const image = { modality: 'IMAGE', tokenCount: 258 }
-    expect(usageOf({ promptTokensDetails: [image] })?.details?.prompt).toEqual([image])
-    expect(usageOf({ promptTokenDetails: image })?.details?.prompt).toEqual([image])
-    expect(usageOf({ promptTokensDetails: [{ modality: 'TEXT', tokenCount: 2 }] })?.details).toBeNull()
-    expect(
-      usageOf({ promptTokensDetails: [null, 1, { tokenCount: 3 }, { modality: 5 }] })?.details,
-    ).toBeNull()
+    const detailsOf = (metadata: object) => usageOf({ promptTokenCount: 300, ...metadata })?.details
+    expect(detailsOf({ promptTokensDetails: [image] })?.prompt).toEqual([image])
+    expect(detailsOf({ promptTokenDetails: image })?.prompt).toEqual([image])
+    expect(detailsOf({ promptTokensDetails: [{ modality: 'TEXT', tokenCount: 2 }] })).toBeNull()
+    expect(detailsOf({ promptTokensDetails: [null, 1, { tokenCount: 3 }, { modality: 5 }] })).toBeNull()
   })
 
   it('with any garbage gives counts that can be summed', () => {
@@ -70,7 +106,7 @@ describe('usageMetadata', () => {
       fc.anything(),
       fc.double(),
       fc.maxSafeInteger(),
-      fc.constantFrom('12', -1, 1.5, 2 ** 53, Infinity),
+      fc.constantFrom(7, '12', -1, 1.5, 2 ** 53, Infinity),
     )
     const names = [
       'promptTokenCount',

@@ -4,7 +4,7 @@ import { type ModalityCount, NO_USAGE, type Usage, type UsageDetails } from '../
 
 /** What a reply, or one chunk of a stream, says of itself. */
 export interface ReplyFacts {
-  /** Null where the reply carries no usageMetadata. */
+  /** Null where the reply carries no usageMetadata, or one that cannot be read. */
   readonly usage: Usage | null
   /** The model that answered; null when not told. */
   readonly modelVersion: string | null
@@ -16,8 +16,9 @@ export interface ReplyFacts {
 export type Grounding = Omit<Served, 'tier' | 'storedTokenSeconds'>
 
 /**
- * Reads `usageMetadata` and `modelVersion` of a reply (gemini-wire 2.7; zero-valued fields are omitted by Google).
- * Counts that are no non-negative integers count as 0 rather than poisoning sums.
+ * Reads `usageMetadata` and `modelVersion` of a reply (gemini-wire 2.7; zero-valued fields are omitted by Google). A
+ * usage that does not say how large the prompt was, or in which a count cannot be read, says nothing: what it leaves
+ * open would be free.
  */
 export function readReply(reply: JsonObject): ReplyFacts {
   const metadata = asObject(reply['usageMetadata'])
@@ -76,23 +77,28 @@ export function moreGrounded(known: Grounding | null, read: Grounding | null): G
   }
 }
 
-function readUsage(metadata: JsonObject): Usage {
+function readUsage(metadata: JsonObject): Usage | null {
   const promptTokens = count(metadata['promptTokenCount'])
+  const cachedTokens = count(metadata['cachedContentTokenCount'])
   // Live and some embedding replies name the output `responseTokenCount`.
   const candidatesTokens = count(metadata['candidatesTokenCount'] ?? metadata['responseTokenCount'])
   const thoughtsTokens = count(metadata['thoughtsTokenCount'])
   const toolUsePromptTokens = count(metadata['toolUsePromptTokenCount'])
+  const used = promptTokens + candidatesTokens + thoughtsTokens + toolUsePromptTokens
+  // Whatever is billed had a prompt: cached tokens are in its count, and that of a blocked prompt is told.
+  if (promptTokens === 0 || !Number.isSafeInteger(used + cachedTokens)) return null
+  const details = readDetails(metadata)
+  if (details !== null && !isReadable(details)) return null
+  const total = count(metadata['totalTokenCount'])
   const tier = metadata['serviceTier']
   return {
     promptTokens,
-    cachedTokens: count(metadata['cachedContentTokenCount']),
+    cachedTokens,
     toolUsePromptTokens,
     candidatesTokens,
     thoughtsTokens,
-    totalTokens:
-      count(metadata['totalTokenCount']) ||
-      promptTokens + candidatesTokens + thoughtsTokens + toolUsePromptTokens,
-    details: readDetails(metadata),
+    totalTokens: total > 0 ? total : used,
+    details,
     serviceTier: typeof tier === 'string' ? tier.toLowerCase() : null,
   }
 }
@@ -119,8 +125,17 @@ function modalities(value: unknown): ModalityCount[] {
   return counts
 }
 
+function isReadable(details: UsageDetails): boolean {
+  return Object.values(details).every((counts: readonly ModalityCount[]) =>
+    counts.every(({ tokenCount }) => !Number.isNaN(tokenCount)),
+  )
+}
+
+/** A count as proto JSON writes it: a number, or its decimal text. 0 where it is left out, NaN where it is no count. */
 function count(value: unknown): number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? value : 0
+  if (value === undefined || value === null) return 0
+  const number = typeof value === 'string' && /^\d{1,16}$/.test(value) ? Number(value) : value
+  return typeof number === 'number' && Number.isSafeInteger(number) && number >= 0 ? number : Number.NaN
 }
 
 /**

@@ -121,8 +121,8 @@ export class StreamMeter implements ReplyStream, BodyConsumer {
   #read(json: JsonObject): void {
     const { usage, modelVersion, grounding } = readReply(json)
     this.#grounding = moreGrounded(this.#grounding, grounding)
-    // A running total: the last one is the bill (gemini-wire 2.3).
-    this.#usage = usage ?? this.#usage
+    // A running total: the last one is the bill (gemini-wire 2.3), also where it cannot be read.
+    if (fieldOf(json, 'usageMetadata') !== undefined) this.#usage = usage
     this.#modelVersion = modelVersion ?? this.#modelVersion
     for (const element of listOf(fieldOf(json, 'candidates'))) {
       const candidate = asObject(element)

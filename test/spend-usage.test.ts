@@ -1,0 +1,133 @@
+/**
+ * What calls are posted at whose reply says little of its usage, or nothing: nothing that was billed is free. A gateway under
+ * a budget over a real database, between real sockets.
+ */
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { type IncomingMessage, type ServerResponse, createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { mintKeyString } from '../src/domain/keystring.ts'
+import type { Gateway } from '../src/gateway/call.ts'
+import { Upstream } from '../src/gateway/upstream.ts'
+import type { Listener } from '../src/http/listener.ts'
+import { openStorage } from '../src/storage/open.ts'
+import type { RecordRow } from '../src/storage/record-row.ts'
+import type { Storage } from '../src/storage/storage.ts'
+import { createKey, cutGateway, listenFor, testAudit } from './cut-gateway.ts'
+import { recordsOfCalls } from './records.ts'
+
+/** Dollars per million tokens: 0.30 in, 2.50 out. */
+const MODEL = 'gemini-2.5-flash'
+const [INPUT_NANOS, OUTPUT_NANOS] = [300, 2_500]
+const keyString = mintKeyString('key')
+
+/** What the upstream answers to the call with this user-agent. */
+const replies = new Map<string, object>()
+
+async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  for await (const _ of request);
+  const json = JSON.stringify(replies.get(request.headers['user-agent'] ?? ''))
+  const isStream = request.url?.includes('alt=sse') === true
+  response.writeHead(200, { 'content-type': isStream ? 'text/event-stream' : 'application/json' })
+  response.end(isStream ? `data: ${json}\r\n\r\n` : json)
+}
+
+const server = createServer((request, response) => void answer(request, response))
+let dataDir: string
+let storage: Storage
+let gateway: Gateway & { readonly upstream: Upstream }
+let listener: Listener
+/** Request ids by the user-agent of the request. */
+const callIds = new Map<string, string>()
+
+beforeAll(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'pollux-spend-usage-'))
+  storage = await openStorage({ engine: { kind: 'sqlite', path: join(dataDir, 'pollux.sqlite') }, dataDir })
+  const { projectNumber, lineage } = await createKey(storage, keyString)
+  const place = { scope: 'key', projectNumber, lineage, period: 'total' } as const
+  const rules = { policy: 'clamp', defaultMaxOutputTokens: null, toolCeilingsNanos: {} } as const
+  await storage.budgets.create({ ...place, ...rules, capNanos: 1_000_000_000_000_000 }, testAudit())
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  gateway = cutGateway(storage, {
+    upstreamOrigin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    credential: 'credential-of-the-usage',
+    drainMs: 1_000,
+  })
+  listener = await listenFor(gateway, callIds)
+})
+
+afterAll(async () => {
+  await listener.close(0)
+  await gateway.upstream.close()
+  await gateway.ledger.close()
+  await storage.close()
+  server.closeAllConnections()
+  server.close()
+  await rm(dataDir, { recursive: true, force: true })
+})
+
+let names = 0
+
+/** The record of a call that the upstream answers with this. */
+async function recordOf(verb: string, body: object, reply: object, model = MODEL): Promise<RecordRow> {
+  const name = `call-${++names}`
+  replies.set(name, reply)
+  const response = await fetch(`${listener.origin}/v1beta/models/${model}:${verb}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-goog-api-key': keyString, 'user-agent': name },
+    body: JSON.stringify(body),
+  })
+  expect(response.status).toBe(200)
+  await response.text()
+  const [record] = await recordsOfCalls(dataDir, [callIds.get(name) ?? ''])
+  if (record === undefined) throw new Error(`${name} has no record`)
+  return record
+}
+
+const PROMPT = { contents: [{ parts: [{ text: 'hello' }] }], generationConfig: { maxOutputTokens: 500 } }
+const said = (usageMetadata: unknown): object => ({
+  candidates: [{ content: { parts: [{ text: 'Well, hello.' }] }, finishReason: 'STOP' }],
+  usageMetadata,
+  modelVersion: MODEL,
+})
+
+describe.each(['generateContent', 'streamGenerateContent?alt=sse'])('%s', verb => {
+  test.each([
+    ['is empty', {}],
+    ['has no prompt', { candidatesTokenCount: 5, totalTokenCount: 5 }],
+    ['has a prompt below nothing', { promptTokenCount: -7, candidatesTokenCount: 5 }],
+    ['has an output that is no count', { promptTokenCount: 7, candidatesTokenCount: 'five' }],
+  ])('whose usage %s: what it held is posted', async (_, usageMetadata) => {
+    const record = await recordOf(verb, PROMPT, said(usageMetadata))
+    expect(record.held_nanos).toBeGreaterThan(500 * OUTPUT_NANOS)
+    expect(record).toMatchObject({
+      outcome: 'estimated',
+      cost_nanos: record.held_nanos,
+      posted_nanos: record.held_nanos,
+    })
+  })
+
+  test('whose counts are written as texts: its cost is posted', async () => {
+    const usage = { promptTokenCount: '7', candidatesTokenCount: '5', totalTokenCount: '12' }
+    const nanos = 7 * INPUT_NANOS + 5 * OUTPUT_NANOS
+    expect(await recordOf(verb, PROMPT, said(usage))).toMatchObject({
+      outcome: 'posted',
+      cost_nanos: nanos,
+      posted_nanos: nanos,
+      total_tokens: 12,
+    })
+  })
+
+  test('whose prompt was blocked: its prompt is posted', async () => {
+    const usageMetadata = { promptTokenCount: 7, totalTokenCount: 7 }
+    const reply = { promptFeedback: { blockReason: 'PROHIBITED_CONTENT' }, usageMetadata }
+    expect(await recordOf(verb, PROMPT, reply)).toMatchObject({
+      outcome: 'posted',
+      posted_nanos: 7 * INPUT_NANOS,
+    })
+  })
+})
