@@ -169,6 +169,63 @@ describe.skipIf('skip' in started)('several nodes on one Redis', () => {
     }
   })
 
+  it.each<[QuotaMetric, number]>([
+    ['requestsPerMinute', 60_000],
+    ['requestsPerDay', 86_400_000],
+  ])('do not open the window of %s again when the clock of Redis goes back', async (metric, backMs) => {
+    const { quota } = await openRedis()
+    await earlyInTheMinute()
+    const counter = counterOf(metric, 5)
+    const { endMs } = rateWindow(counter.window as 'minute' | 'day', ZONE, Date.now())
+    granted(await quota.allocate([take(counter, 5)], 'a'))
+    // Its window is moved instead of the clock: a day and its successor may differ by an hour.
+    const key = `pollux:quota:${counter.id}`
+    const [start] = (await redis().command('HMGET', key, 'w')) as [string]
+    const ahead = metric === 'requestsPerDay' ? endMs : Number(start) + backMs
+    await redis().command('HSET', key, 'w', String(ahead))
+    expect(await quota.allocate([take(counter)], 'b')).toMatchObject({
+      kind: 'refused',
+      refusals: [{ used: 5 }],
+    })
+    expect((await quota.read([counter]))[0]).toMatchObject({ used: 5 })
+    await redis().command('HSET', key, 'w', String(Number(start) + 40 * backMs))
+    granted(await quota.allocate([take(counter)], 'c'))
+    expect(await used(quota, counter)).toBe(1)
+  })
+
+  it.each<[string, QuotaMetric, readonly string[]]>([
+    ['a text', 'requestsPerMinute', ['SET', 'KEY', 'x']],
+    ['a text', 'concurrentCalls', ['SET', 'KEY', 'x']],
+    ['a list', 'requestsPerDay', ['RPUSH', 'KEY', 'x']],
+    [
+      'words for numbers',
+      'inputTokensPerMinute',
+      ['HSET', 'KEY', 'w', String(Date.now() - (Date.now() % 60_000)), 'n', 'x'],
+    ],
+  ])('begin anew what holds %s in the place of %s, and count on', async (_, metric, words) => {
+    const { quota, outages, unenforced } = await openRedis()
+    await earlyInTheMinute()
+    const [counter, other] = [counterOf(metric, 1), counterOf('requestsPerMinute', 0)]
+    const key = `pollux:quota:${counter.id}`
+    const spoil = async (): Promise<void> => {
+      await redis().command('DEL', key)
+      await redis().command(...words.map(word => (word === 'KEY' ? key : word)))
+    }
+    quota.release(granted(await quota.allocate([take(counter)], 'a')), [0])
+    await spoil()
+    granted(await quota.allocate([take(counter)], 'b'))
+    await spoil()
+    expect(await used(quota, counter)).toBe(0)
+    await spoil()
+    const late = granted(await quota.allocate([take(counter)], 'c'))
+    expect((await quota.allocate([take(counter)], 'd')).kind).toBe('refused')
+    await spoil()
+    quota.release(late, [0])
+    for (let call = 0; call < 4; call++)
+      expect((await quota.allocate([take(other)], `o${call}`)).kind).toBe('refused')
+    expect([outages, unenforced()]).toEqual([[], 0])
+  })
+
   it('lose a window, and no more, when Redis is flushed', async () => {
     const { quota, outages } = await openRedis({ waitMs: 1_000 })
     const counter = counterOf('requestsPerMinute', 1)

@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { createClient } from 'redis'
 import { freePort } from './pollux.ts'
 
 export interface TestRedis {
@@ -12,6 +13,8 @@ export interface TestRedis {
   /** Stops it in its tracks: it keeps its port, and answers nothing. */
   freeze(): void
   thaw(): void
+  /** Sends one command, as another program would. */
+  command(...words: readonly string[]): Promise<unknown>
   /** Ends it, and starts it again without what it held. */
   restart(): Promise<void>
   /** Ends it. */
@@ -37,10 +40,19 @@ export async function startRedis(): Promise<TestRedis | { readonly skip: string 
     server.kill('SIGKILL')
     await exited
   }
+  const url = `redis://127.0.0.1:${port}`
   return {
-    url: `redis://127.0.0.1:${port}`,
+    url,
     freeze: () => void server.kill('SIGSTOP'),
     thaw: () => void server.kill('SIGCONT'),
+    async command(...words) {
+      const client = await createClient({ url }).connect()
+      try {
+        return await client.sendCommand(words)
+      } finally {
+        client.destroy()
+      }
+    },
     async restart() {
       await end()
       server = await startServer(folder, port)

@@ -111,13 +111,32 @@ describe('a window', () => {
     expect(take(counter).kind).toBe('refused')
   })
 
-  it('is that of the clock, also of one that was set back', async () => {
+  it.each<[QuotaMetric, number]>([
+    ['requestsPerMinute', 60_000],
+    ['requestsPerDay', 86_400_000],
+  ])(
+    'of %s does not open again while the clock is back, nor when it is right again',
+    async (metric, backMs) => {
+      const { take, used, setClock } = scene()
+      const counter = counterOf(metric, 10)
+      granted(take(counter, 10))
+      setClock(START_MS - backMs)
+      expect(take(counter).kind).toBe('refused')
+      expect(await used(counter)).toBe(10)
+      setClock(START_MS)
+      expect(take(counter).kind).toBe('refused')
+    },
+  )
+
+  it('that was begun by a clock far ahead is not waited for', async () => {
     const { take, used, setClock } = scene()
     const counter = counterOf('requestsPerMinute', 1)
+    setClock(START_MS + 400 * 86_400_000)
     granted(take(counter))
-    setClock(START_MS - 60_000)
+    setClock(START_MS)
     granted(take(counter))
     expect(await used(counter)).toBe(1)
+    expect(take(counter)).toMatchObject({ refusals: [{ resetInMs: MINUTE_END_MS - START_MS }] })
   })
 
   it('is none of slots: they are taken for as long as a call takes', () => {
@@ -172,7 +191,7 @@ describe('what is given back', () => {
     const { quota, take, used, setClock } = scene()
     const counter = counterOf('inputTokensPerMinute', 10)
     const lost = granted(take(counter, 8))
-    setClock(MINUTE_END_MS)
+    setClock(MINUTE_END_MS + 60_000)
     granted(take(counter, 1))
     setClock(START_MS)
     granted(take(counter, 2))

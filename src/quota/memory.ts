@@ -51,7 +51,7 @@ export class MemoryQuota {
       const count = this.#counts.get(counter.id)
       if (count === undefined || count.startMs !== windows[place]) continue
       count.used += (kept[place] ?? amount) - amount
-      // Below nothing where a clock that was set back had begun the window anew.
+      // Below nothing where a clock that was set far back had begun the window anew.
       if (count.used <= 0) this.#counts.delete(counter.id)
     }
   }
@@ -77,7 +77,7 @@ export class MemoryQuota {
   /** What is counted now; where nothing is, a count that is not kept until something is taken. */
   #countOf({ id, window }: QuotaCounter, nowMs: number): Count {
     const known = this.#counts.get(id)
-    if (known !== undefined && nowMs >= known.startMs && nowMs < known.endMs) return known
+    if (known !== undefined && isWithin(known, nowMs)) return known
     const bounds = window === 'slots' ? SLOTS : rateWindow(window, this.#timeZone, nowMs)
     return { ...bounds, used: 0 }
   }
@@ -87,6 +87,14 @@ export class MemoryQuota {
     for (const [id, { endMs }] of this.#counts) if (nowMs >= endMs) this.#counts.delete(id)
     this.#sweepAt = Math.max(COUNTS_SWEPT_AT, this.#counts.size * 2)
   }
+}
+
+/**
+ * Whether what is taken now counts in this window. What comes in the one before does, too: a clock that was set back opens no
+ * window again. What comes earlier begins anew: the clock was wrong when this window was begun.
+ */
+function isWithin({ startMs, endMs }: Count, nowMs: number): boolean {
+  return nowMs < endMs && nowMs >= startMs - (endMs - startMs)
 }
 
 const SLOTS = { startMs: 0, endMs: Infinity }
