@@ -23,7 +23,7 @@ export interface Telemetry {
   storageFailed(error: ApiError): void
   /** Money that a call does not need any more could not be given back; it is tried again. */
   ledgerFailed(error: unknown): void
-  /** The counters of rate limits cannot be reached: calls are let through uncounted. Told once per outage. */
+  /** The counters of rate limits cannot be used: calls are let through uncounted. Told once per outage. */
   quotaStoreFailed(error: unknown): void
   quotaUnenforced(): void
   /** Bodies of so many calls were lost that their projects would have kept. */
@@ -90,7 +90,7 @@ export function createTelemetry(config: Pick<Config, 'logLevel'>): Telemetry {
   })
   const unenforced = new Counter({
     name: 'pollux_quota_unenforced_total',
-    help: 'Calls let through without their rate limits, since Redis did not answer in time. Should stay 0.',
+    help: 'Calls let through without their rate limits, since Redis did not count them in time. Should stay 0.',
     registers,
   })
   const bodiesDropped = new Counter({
@@ -163,7 +163,10 @@ export function createTelemetry(config: Pick<Config, 'logLevel'>): Telemetry {
       log.error({ err: error }, 'ledger: free money could not be given back and will be tried again')
     },
     quotaStoreFailed(error) {
-      log.error({ err: error }, 'Redis does not answer: rate limits are not enforced until it does')
+      log.error(
+        { err: error },
+        'Redis does not answer, or with errors: rate limits are not enforced meanwhile',
+      )
     },
     quotaUnenforced: () => unenforced.inc(),
     bodiesDropped(calls) {

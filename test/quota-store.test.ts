@@ -226,6 +226,21 @@ describe.skipIf('skip' in started)('several nodes on one Redis', () => {
     expect([outages, unenforced()]).toEqual([[], 0])
   })
 
+  it('ask again at once after an error that Redis answers with', async () => {
+    const { quota, outages, unenforced } = await openRedis()
+    const [counter, other] = [counterOf('requestsPerDay', 9), counterOf('requestsPerMinute', 0)]
+    await redis().command('CONFIG', 'SET', 'maxmemory', '1')
+    try {
+      for (let call = 0; call < 4; call++)
+        expect((await quota.allocate([take(counter)], `c${call}`)).kind).toBe('unenforced')
+      expect((await quota.allocate([take(other)], 'o')).kind).toBe('refused')
+    } finally {
+      await redis().command('CONFIG', 'SET', 'maxmemory', '0')
+    }
+    granted(await quota.allocate([take(counter)], 'd'))
+    expect([outages.map(String), unenforced()]).toEqual([[expect.stringContaining('OOM')], 4])
+  })
+
   it('lose a window, and no more, when Redis is flushed', async () => {
     const { quota, outages } = await openRedis({ waitMs: 1_000 })
     const counter = counterOf('requestsPerMinute', 1)

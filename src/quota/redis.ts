@@ -1,6 +1,6 @@
 /** Rate counters that several nodes share, in Redis: one atomic script for each call, on Redis' clock. */
 import { createHash } from 'node:crypto'
-import { type RedisClientType, createClient } from 'redis'
+import { ErrorReply, type RedisClientType, createClient } from 'redis'
 import type {
   QuotaAllocation,
   QuotaAnswer,
@@ -19,7 +19,7 @@ export interface RedisQuotaOptions {
   readonly timeZone: string
   /** How long a call waits for Redis at most. */
   readonly waitMs?: number
-  /** Redis does not answer, so calls are let through uncounted; once per outage. */
+  /** Redis does not answer, or with errors, so calls are let through uncounted; once per outage. */
   readonly onOutage: (error: unknown) => void
   /** One call was let through uncounted. */
   readonly onUnenforced: () => void
@@ -32,6 +32,8 @@ const RENEW_EVERY_MS = SLOT_LEASE_MS / 3
 const COMMANDS_QUEUED_MAX = 10_000
 const CONNECT_TIMEOUT_MS = 2_000
 const RECONNECT_MS_MAX = 1_000
+/** Errors that come sooner after one another are told as one outage. */
+const ERRORS_APART_MS = 10_000
 /** Calls named in one renewal. */
 const RENEWED_AT_ONCE_MAX = 1_000
 
@@ -61,6 +63,7 @@ export class RedisQuota {
   readonly #slots = new Map<string, Set<string>>()
   /** How far the clock of Redis is ahead of this node's. */
   #aheadMs = 0
+  #erredAtMs = -Infinity
   #midnights: { readonly text: string; readonly fromMs: number; readonly toMs: number } | null = null
 
   /** Connects in the background and goes on trying: a Redis that is away keeps nothing from starting. */
@@ -98,7 +101,7 @@ export class RedisQuota {
       String(counter.limit),
     ])
     const counters = takes.map(({ counter }) => counter)
-    const answer = await this.#breaker.run(() =>
+    const answer = await this.#answerTo(() =>
       this.#askWithDays('allocate', counters, days => [days, callId, ...given]),
     )
     if (answer === null) {
@@ -127,7 +130,7 @@ export class RedisQuota {
       given.push(counter.window, String(windows[place] ?? 0), String(difference))
     }
     if (ids.length === 0) return
-    void this.#breaker.run(() => this.#run('release', ids, [callId, ...given]))
+    void this.#answerTo(() => this.#run('release', ids, [callId, ...given]))
   }
 
   /** Rejects with the error of Redis. */
@@ -144,6 +147,23 @@ export class RedisQuota {
   close(): void {
     clearInterval(this.#renewing)
     this.#client.destroy()
+  }
+
+  /** What Redis answers, or null. An error that it answers with concerns this question, and keeps nobody else from asking. */
+  async #answerTo(ask: () => Promise<number[]>): Promise<number[] | null> {
+    return await this.#breaker.run<number[] | null>(() =>
+      ask().catch((error: unknown) => {
+        if (!(error instanceof ErrorReply)) throw error
+        this.#erred(error)
+        return null
+      }),
+    )
+  }
+
+  #erred(error: ErrorReply): void {
+    const nowMs = performance.now()
+    if (nowMs - this.#erredAtMs > ERRORS_APART_MS) this.#options.onOutage(error)
+    this.#erredAtMs = nowMs
   }
 
   /** Asks again with other midnights where this node's clock is days away from that of Redis. */
@@ -203,7 +223,7 @@ export class RedisQuota {
       const all = [...calls]
       for (let from = 0; from < all.length; from += RENEWED_AT_ONCE_MAX) {
         const some = all.slice(from, from + RENEWED_AT_ONCE_MAX)
-        void this.#breaker.run(() => this.#run('renew', [id], some))
+        void this.#answerTo(() => this.#run('renew', [id], some))
       }
     }
   }
