@@ -122,10 +122,13 @@ describe('the door', () => {
         resourceName: 'tokens/local',
         projectNumber: null,
       })
-    await management.storage.tokens.put({ name: 'local', digest: digestOf(token), role: 'owner' }, audit())
+    await management.storage.tokens.put(
+      { name: 'tokens/local', digest: digestOf(token), role: 'owner' },
+      audit(),
+    )
     expect((await management.request('GET', KEYS, bearer(token))).status).toBe(200)
     const digest = digestOf(mintKeyString('token'))
-    await management.storage.tokens.put({ name: 'local', digest, role: 'owner' }, audit())
+    await management.storage.tokens.put({ name: 'tokens/local', digest, role: 'owner' }, audit())
     expect((await management.request('GET', KEYS, bearer(token))).status).toBe(401)
   })
 

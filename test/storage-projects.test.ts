@@ -201,20 +201,20 @@ describeOnBothEngines('tokens, operations and the audit trail', engine => {
   }
 
   test('a replaced token is refused from then on', async () => {
-    await storage.tokens.put({ name: 'admin', digest: 'first', role: 'owner' }, auditEntry())
+    await storage.tokens.put({ name: 'tokens/admin', digest: 'first', role: 'owner' }, auditEntry())
     expect(await storage.tokens.findByDigest('first')).toEqual({
       subject: 'tokens/admin',
       grants: [{ role: 'roles/owner', project: null }],
     })
-    await storage.tokens.put({ name: 'admin', digest: 'second', role: 'owner' }, auditEntry())
+    await storage.tokens.put({ name: 'tokens/admin', digest: 'second', role: 'owner' }, auditEntry())
     expect(await storage.tokens.findByDigest('first')).toBeNull()
     expect(await storage.tokens.findByDigest('second')).toMatchObject({ subject: 'tokens/admin' })
   })
 
   test('putting a token that is there already changes nothing and leaves no audit entry', async () => {
-    await storage.tokens.put({ name: 'local', digest: 'same', role: 'owner' }, auditEntry())
+    await storage.tokens.put({ name: 'tokens/local', digest: 'same', role: 'owner' }, auditEntry())
     const entries = (await allAudit()).length
-    await storage.tokens.put({ name: 'local', digest: 'same', role: 'owner' }, auditEntry())
+    await storage.tokens.put({ name: 'tokens/local', digest: 'same', role: 'owner' }, auditEntry())
     expect(await allAudit()).toHaveLength(entries)
   })
 
@@ -267,7 +267,7 @@ describeOnBothEngines('tokens, operations and the audit trail', engine => {
     storage.onChange(change => seen.push(change))
     const project = await createProject(storage)
     expect(seen.splice(0)).toEqual([{ kind: 'project', projectNumber: project.number }])
-    await storage.tokens.put({ name: 'third', digest: 'third', role: 'owner' }, auditEntry())
+    await storage.tokens.put({ name: 'tokens/third', digest: 'third', role: 'owner' }, auditEntry())
     expect(seen.splice(0)).toEqual([{ kind: 'all' }])
     await reasonOf(createProject(storage, { projectId: project.projectId }))
     expect(seen).toEqual([])

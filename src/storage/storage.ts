@@ -221,7 +221,7 @@ export type KeyPatch = Partial<
 }
 
 export interface TokenStore {
-  /** Makes or replaces the token of this name; any earlier secret of it is refused from then on. */
+  /** Makes or replaces the token of this subject, e.g. `tokens/local`; any earlier secret of it is refused from then on. */
   put(
     draft: { readonly name: string; readonly digest: string; readonly role: 'owner' },
     audit: AuditEntry,

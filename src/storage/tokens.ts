@@ -43,6 +43,6 @@ export class Tokens implements TokenStore {
       .where('digest', '=', digest)
       .where('role', '=', 'owner')
       .executeTakeFirst()
-    return row === undefined ? null : { subject: `tokens/${row.name}`, grants: ORGANIZATION_OWNER }
+    return row === undefined ? null : { subject: row.name, grants: ORGANIZATION_OWNER }
   }
 }
