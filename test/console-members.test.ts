@@ -1,5 +1,6 @@
 /** Members and roles in Debian's Chromium against a real Pollux: what is done there holds at once, or is refused with why. */
-import { readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { expect, it } from 'vitest'
 import { ORGANIZATION_IAM_V1 } from '../src/contract/iam.v3.ts'
@@ -49,6 +50,23 @@ describeInChromium('members', () => {
     },
     TEST_MS,
   )
+
+  it('has Sign out inside the rail, however long the address of who is signed in', async () => {
+    const email = 'firstname.lastname@department.company.example'
+    await addPerson(site.pollux, { email, displayName: 'Firstname Lastname' })
+    const { page } = await signedIn(email, '/projects')
+    await isSignOutInRail(page)
+    await page.getByTitle(`Firstname Lastname, ${email}`).waitFor()
+    await page.context().close()
+  })
+
+  it('names the token in the data folder as the audit trail does', async () => {
+    const token = (await readFile(join(site.pollux.dataDir, 'local-token'), 'utf8')).trim()
+    const { page } = await openPage(site.browser, `${site.pollux.origin}/projects`, { token })
+    await page.getByText(/^tokens\/local-[0-9a-f]{8}$/).waitFor()
+    await isSignOutInRail(page)
+    await page.context().close()
+  })
 
   it(
     'gives a role in one project, which holds from the next request on, and takes it away',
@@ -194,7 +212,7 @@ describeInChromium('members', () => {
         page.waitForEvent('download'),
         page.getByRole('button', { name: /^Download deploy-robot-/ }).click(),
       ])
-      const keyFile = JSON.parse(readFileSync(await file.path(), 'utf8'))
+      const keyFile = JSON.parse(await readFile(await file.path(), 'utf8'))
       expect(keyFile).toMatchObject({
         type: 'service_account',
         client_email: `deploy-robot@${PROJECT}.iam.pollux.internal`,
@@ -215,6 +233,13 @@ describeInChromium('members', () => {
     TEST_MS,
   )
 })
+
+async function isSignOutInRail(page: Page): Promise<void> {
+  const button = await page.getByRole('button', { name: 'Sign out', exact: true }).boundingBox()
+  const rail = await page.getByRole('banner').boundingBox()
+  if (button === null || rail === null) throw new Error('There is no rail.')
+  expect(button.x + button.width).toBeLessThanOrEqual(rail.x + rail.width)
+}
 
 async function keysWith(token: string): Promise<number> {
   const path = `/pollux/v1/projects/${PROJECT}/keys`

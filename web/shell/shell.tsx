@@ -139,7 +139,7 @@ function Person({ who: { subject, user } }: { readonly who: Who }) {
       ? ['Management token', subject]
       : [user.displayName, user.displayName === user.email ? '' : user.email]
   return (
-    <p className="rail__person">
+    <p className="rail__person" title={more === '' ? name : `${name}, ${more}`}>
       <span className="rail__name">{name}</span>
       {more !== '' && <span className="rail__facts">{more}</span>}
     </p>
