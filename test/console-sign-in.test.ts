@@ -103,11 +103,13 @@ describeInChromium('the door of the console', () => {
     const { page } = await openPage(site.browser, `${origin}/keys?q=first`)
     await signIn(page)
     await page.getByRole('row', { name: /Unrestricted/ }).waitFor()
-    // What the screen still asks for would lead there as well, before the menu is open.
-    await page.waitForLoadState('networkidle')
     await site.pollux.client.call(USERS_V1.signOutUser, { params: { user: OWNER }, body: {} })
-    await page.getByRole('button', { name: /^Actions for/ }).click()
-    await page.getByRole('menuitem', { name: 'Disable' }).click()
+    // Whatever is asked next leads there: this, unless the screen itself has asked for something before.
+    const disable = async (): Promise<void> => {
+      await page.getByRole('button', { name: /^Actions for/ }).click()
+      await page.getByRole('menuitem', { name: 'Disable' }).click()
+    }
+    await Promise.any([disable(), page.getByLabel('E-mail address').waitFor()])
     await signIn(page)
     await page.getByRole('row', { name: /Unrestricted/ }).waitFor()
     expect(page.url()).toBe(`${origin}/keys?q=first`)

@@ -61,7 +61,8 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  await listener.close(0)
+  listener.cut()
+  await listener.close()
   await gateway.upstream.close()
   await gateway.ledger.close()
   await storage.close()
