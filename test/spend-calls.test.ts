@@ -176,14 +176,21 @@ describe('402', () => {
     expect(headers.get('x-should-retry')).toBe('false')
     expect(headers.get('retry-after')).toBeNull()
     expect(json.error).toMatchObject({ code: 402, status: 'RESOURCE_EXHAUSTED' })
-    expect(json.error.message).toContain('The monthly budget of the key is spent: the cap is $0.000001.')
+    expect(json.error.message).toMatch(
+      /^The monthly budget of the key has \$0\.000001 of \$0\.000001 left, and this call needs \$0\.\d+\. Send less/,
+    )
     expect(json.error.message).toContain(new Date(budget.periodEndTime ?? 0).toISOString())
     const info = detail(json, 'ErrorInfo')
     expect(info).toMatchObject({
       reason: 'BUDGET_EXHAUSTED',
       domain: 'pollux',
-      metadata: { resetTime: new Date(budget.periodEndTime ?? 0).toISOString() },
+      metadata: {
+        remaining: '1000',
+        required: expect.stringMatching(/^\d+$/),
+        resetTime: new Date(budget.periodEndTime ?? 0).toISOString(),
+      },
     })
+    expect(Number(info.metadata.required)).toBeGreaterThan(1000)
     expect(detail(json, 'QuotaFailure').violations).toEqual([
       { subject: info.metadata.budget, description: json.error.message },
     ])
@@ -199,8 +206,13 @@ describe('402', () => {
   })
 
   test('a budget that never resets says to raise its cap', async () => {
-    const { json } = await send(await makeKey({ cap: '1' }))
-    expect(json.error.message).toMatch(/It does not reset: raise its cap to go on\.$/)
+    const made = await makeKey({ cap: '1' })
+    expect((await send(made)).json.error.message).toMatch(/or raise its cap\. It does not reset\.$/)
+    await made.patch({ cap: '0' })
+    const { json } = await send(made)
+    expect(json.error.message).toMatch(
+      /is spent: the cap is \$0\.00\. It does not reset: raise its cap to go on\.$/,
+    )
     expect(detail(json, 'ErrorInfo').metadata).not.toHaveProperty('resetTime')
   })
 

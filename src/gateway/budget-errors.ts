@@ -36,18 +36,28 @@ interface RefusalFacts {
   readonly details: readonly Detail[]
 }
 
-/** The money is spent: 402, which no official client retries. */
+/**
+ * What is posted leaves less than the call needs, which waiting for others does not change: 402, which no official client
+ * retries. `needed` is what would have to fit.
+ */
 export function exhausted(
   budget: Budget,
-  row: { readonly capNanos: number; readonly periodEndMs: number | null },
+  row: { readonly capNanos: number; readonly posted: number; readonly periodEndMs: number | null },
+  neededNanos: number,
 ): ApiError {
   const resetTime = row.periodEndMs === null ? null : new Date(row.periodEndMs).toISOString()
-  const when =
-    resetTime === null
-      ? 'It does not reset: raise its cap to go on.'
-      : `It resets at ${resetTime}; raise its cap to go on before.`
-  const message = `${spoken(budget)} is spent: the cap is $${formatUsd(row.capNanos)}. ${when}`
-  const metadata = resetTime === null ? {} : { resetTime }
+  const [cap, remainingNanos] = [formatUsd(row.capNanos), row.capNanos - row.posted]
+  const when = resetTime === null ? 'It does not reset' : `It resets at ${resetTime}`
+  const message =
+    remainingNanos > 0
+      ? `${spoken(budget)} has $${formatUsd(remainingNanos)} of $${cap} left, and this call needs $${formatUsd(neededNanos)}. ` +
+        `Send less, ask for less output (maxOutputTokens), or raise its cap. ${when}.`
+      : `${spoken(budget)} is spent: the cap is $${cap}. ${when}${resetTime === null ? ': raise its cap to go on' : '; raise its cap to go on before'}.`
+  const metadata = {
+    remaining: String(Math.max(0, remainingNanos)),
+    required: String(neededNanos),
+    ...(resetTime === null ? {} : { resetTime }),
+  }
   return refusal('BUDGET_EXHAUSTED', message, { budget, metadata })
 }
 

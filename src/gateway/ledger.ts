@@ -157,7 +157,7 @@ export class Ledger {
       if (row.isFrozen) throw frozen(budget)
       if (row.posted + ask.floorNanos > row.capNanos) {
         if (row.staleMs > -Infinity) return new Blocked(budget)
-        throw exhausted(budget, row)
+        throw exhausted(budget, row, ask.floorNanos)
       }
       if (isChanged || this.#lines.get(budget.uid)?.isBefore(turn) === true) return new Blocked(budget)
       room = Math.min(room, row.room)
