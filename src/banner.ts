@@ -1,6 +1,8 @@
 import type { App } from './app.ts'
 import type { Config } from './config.ts'
 import { dataFiles, writeSecretFile } from './data-dir.ts'
+import { formatUsd } from './domain/money.ts'
+import { FIRST_KEY_CAP_NANOS } from './first-start.ts'
 
 /**
  * What a start prints. The first key is shown this once; where a real upstream costs money and standard output is no
@@ -42,6 +44,7 @@ export async function banner(start: {
           `First key of the project default-project: in ${firstKeyPath}, readable for you only. Move it to a secret manager.`,
         ]),
     '',
+    ...(config.upstream.kind === 'sandbox' ? [] : [CAPPED, '']),
     'Try it:',
     '',
     `  ${curlLine(app, isPrinted ? `'x-goog-api-key: ${firstKeyString}'` : `"x-goog-api-key: $(cat '${firstKeyPath}')"`)}`,
@@ -63,6 +66,10 @@ export async function banner(start: {
 
 const NOBODY_YET =
   'Nobody can sign in yet: `pollux setup-link`, on this machine, prints the link that makes the owner.'
+
+const CAPPED =
+  `It spends at most $${formatUsd(FIRST_KEY_CAP_NANOS)} a month; ` +
+  '`pollux budgets set --project default-project --key first-key --cap …` changes that.'
 
 const FALLBACK_MODEL = 'gemini-flash-latest'
 

@@ -40,8 +40,9 @@ export async function greet(greeting: Greeting): Promise<FirstStart> {
   if (!isFresh) return later
   const project = await createDefaultProject(storage)
   if (project === null) return later
-  const firstKeyString = await createFirstKey(storage, project)
-  const model = config.upstream.kind === 'sandbox' ? SANDBOX_MODEL : await listedModel(upstream)
+  const isSandbox = config.upstream.kind === 'sandbox'
+  const firstKeyString = await createFirstKey(storage, project, isSandbox ? null : FIRST_KEY_CAP_NANOS)
+  const model = isSandbox ? SANDBOX_MODEL : await listedModel(upstream)
   const setUpLink = isWaiting ? await issueSetUpLink(greeting) : null
   return { firstKeyString, setUpLink, isWaiting, model }
 }
@@ -80,7 +81,10 @@ async function createDefaultProject(storage: Storage): Promise<Project | null> {
   }
 }
 
-async function createFirstKey(storage: Storage, project: Project): Promise<string> {
+/** What the first key may cost a month where calls cost money: it is not restricted otherwise (DESIGN.md section 4). */
+export const FIRST_KEY_CAP_NANOS = 10_000_000_000
+
+async function createFirstKey(storage: Storage, project: Project, capNanos: number | null): Promise<string> {
   const keyString = mintKeyString('key')
   const draft = {
     uid: crypto.randomUUID(),
@@ -104,7 +108,38 @@ async function createFirstKey(storage: Storage, project: Project): Promise<strin
     systemEntry({ methodName, resourceName, projectNumber: project.number }),
     null,
   )
+  if (capNanos !== null) await capKey(storage, { project, lineage: draft.uid, resourceName, capNanos })
   return keyString
+}
+
+interface FirstCap {
+  readonly project: Project
+  readonly lineage: string
+  /** Of the key. */
+  readonly resourceName: string
+  readonly capNanos: number
+}
+
+async function capKey(
+  storage: Storage,
+  { project, lineage, resourceName, capNanos }: FirstCap,
+): Promise<void> {
+  const draft = {
+    scope: 'key',
+    projectNumber: project.number,
+    lineage,
+    period: 'month',
+    capNanos,
+    policy: 'clamp',
+    defaultMaxOutputTokens: null,
+    toolCeilingsNanos: {},
+  } as const
+  const audit = systemEntry({
+    methodName: 'pollux.v1.Budgets.CreateKeyBudget',
+    resourceName: `${resourceName}/budgets/month`,
+    projectNumber: project.number,
+  })
+  await storage.budgets.create(draft, audit)
 }
 
 /** The token file outlives a database, and a database a token file: whichever is missing is made again. */

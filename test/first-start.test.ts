@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { KEY_BUDGETS_V1 } from '../src/contract/budgets.v1.ts'
 import { POLLUX_V1 } from '../src/contract/pollux.v1.ts'
 import { type Sandbox, startSandbox } from '../src/sandbox/server.ts'
 import { ceiling } from './ceiling.ts'
@@ -81,6 +82,15 @@ describe('the first start', () => {
     })
     const { models } = (await list.json()) as { models: { name: string }[] }
     expect(models.map(({ name }) => name)).toContain(`models/${model}`)
+  })
+
+  test('with a real upstream lets the first key spend ten dollars a month', async () => {
+    const pollux = await start({ env: geminiEnv() })
+    const params = { project: 'default-project', key: 'first-key' }
+    const { budgets } = await pollux.client.call(KEY_BUDGETS_V1.listBudgets, { params })
+    expect(budgets).toMatchObject([{ cap: '10000000000', policy: 'clamp' }])
+    expect(pollux.output()).toContain('at most $10.00 a month')
+    expect((await start()).output()).not.toContain('a month')
   })
 
   test('says so when the upstream cannot be asked for its models, and starts all the same', async () => {

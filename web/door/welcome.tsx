@@ -1,4 +1,5 @@
 import { useState } from 'react'
+import { KEY_BUDGETS_V1 } from '../../src/contract/budgets.v1.ts'
 import type { ResponseOf } from '../../src/contract/endpoint.ts'
 import { POLLUX_V1 } from '../../src/contract/pollux.v1.ts'
 import type { SIGN_IN_V1 } from '../../src/contract/sign-in.v1.ts'
@@ -25,7 +26,9 @@ export function Welcome({ accepted, onDone }: WelcomeProps) {
     const params = { project: defaultProject }
     const key = firstKey?.name.split('/').at(-1) ?? ''
     const body = { displayName: firstKey?.displayName ?? '' }
+    const { budgets } = await client.call(KEY_BUDGETS_V1.listBudgets, { params: { ...params, key } })
     const made = await client.call(POLLUX_V1.createKey, { params, query: {}, body })
+    await capLike(budgets, { ...params, key: made.name.split('/').at(-1) ?? '' })
     // Shown whatever becomes of the old one: it is not to be had again.
     setKeyString(made.keyString ?? null)
     await client.call(POLLUX_V1.deleteKey, { params: { ...params, key }, query: {} })
@@ -56,6 +59,22 @@ export function Welcome({ accepted, onDone }: WelcomeProps) {
       </div>
     </Door>
   )
+}
+
+/** Gives the new key the caps of the one it replaces; without them it is not left behind. */
+async function capLike(
+  budgets: ResponseOf<typeof KEY_BUDGETS_V1.listBudgets>['budgets'],
+  params: { readonly project: string; readonly key: string },
+): Promise<void> {
+  try {
+    for (const { period, cap, policy } of budgets) {
+      const query = { budgetId: period }
+      await client.call(KEY_BUDGETS_V1.createBudget, { params, query, body: { cap, policy } })
+    }
+  } catch (error) {
+    await client.call(POLLUX_V1.deleteKey, { params, query: {} })
+    throw error
+  }
 }
 
 interface NewKeyProps {
