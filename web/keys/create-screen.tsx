@@ -13,7 +13,7 @@ import { CodeTabs } from '../ui/code-tabs.tsx'
 import { SelectField } from '../ui/field.tsx'
 import { ErrorNotice } from '../ui/notice.tsx'
 import { Page } from '../ui/page.tsx'
-import { type KeyDraft, TEMPLATES, bodyOf, capOf, draftFrom, keyIdOf, problemsOf, quotasOf } from './draft.ts'
+import { type KeyDraft, bodyOf, capOf, keyIdOf, problemsOf, quotasOf } from './draft.ts'
 import { cliCommands, curlCommands } from './equivalents.ts'
 import {
   AccessFields,
@@ -23,10 +23,12 @@ import {
   NameFields,
   QuotaFields,
 } from './key-form.tsx'
-import { terraformText } from './terraform.ts'
 import { NewKey } from './new-key.tsx'
+import { draftFrom } from './prefill.ts'
 import { idOf } from './rows.ts'
 import { sentenceOf } from './sentence.ts'
+import { TEMPLATES, withTemplate } from './templates.ts'
+import { terraformText } from './terraform.ts'
 import './form.css'
 
 interface Made {
@@ -37,7 +39,7 @@ interface Made {
 
 /** Create key: described on the left, said in words on the right, shown once at the end. */
 export function CreateScreen() {
-  const [search] = useSearchParams()
+  const [search, setSearch] = useSearchParams()
   const [draft, setDraft] = useState<KeyDraft>(() => draftFrom(search))
   const [made, setMade] = useState<Made | null>(null)
   const { data: projects = [] } = useQuery(projectsQuery)
@@ -49,9 +51,18 @@ export function CreateScreen() {
       <NewKey place={{ project: draft.project, key: idOf(key.name) }} keyString={keyString} draft={draft} />
     )
   }
+  const choose = (template: string): void => {
+    setDraft(before => withTemplate(before, template))
+    // What else the address filled in is gone from the form too.
+    const after = new URLSearchParams(template === '' ? {} : { template })
+    for (const name of ['project', 'name']) if (search.has(name)) after.set(name, search.get(name) ?? '')
+    setSearch(after, { replace: true })
+  }
   return (
     <Form
       draft={whole}
+      template={search.get('template') ?? ''}
+      onTemplate={choose}
       onChange={change => setDraft(before => ({ ...before, ...change }))}
       onMade={setMade}
     />
@@ -60,11 +71,14 @@ export function CreateScreen() {
 
 interface FormProps {
   readonly draft: KeyDraft
+  /** Empty: none. */
+  readonly template: string
+  readonly onTemplate: (template: string) => void
   readonly onChange: (change: Partial<KeyDraft>) => void
   readonly onMade: (made: Made) => void
 }
 
-function Form({ draft, onChange, onMade }: FormProps) {
+function Form({ draft, template, onTemplate, onChange, onMade }: FormProps) {
   const queries = useQueryClient()
   const { data: server } = useQuery(serverQuery)
   const { data: keys = [] } = useQuery(keysQuery)
@@ -105,7 +119,7 @@ function Form({ draft, onChange, onMade }: FormProps) {
       >
         <div className="form__parts">
           <Part title="What for">
-            <StartFields draft={draft} onChange={onChange} />
+            <StartFields draft={draft} template={template} onTemplate={onTemplate} onChange={onChange} />
             <NameFields {...part} />
           </Part>
           <Part title="Restrictions">
@@ -166,7 +180,7 @@ async function makeKey(draft: KeyDraft, keyId: string | undefined): Promise<Made
   return { key, keyString, draft }
 }
 
-function StartFields({ draft, onChange }: Pick<FormProps, 'draft' | 'onChange'>) {
+function StartFields({ draft, template, onTemplate, onChange }: Omit<FormProps, 'onMade'>) {
   const { data: projects = [] } = useQuery(projectsQuery)
   const [isCreating, setCreating] = useState(false)
   return (
@@ -184,12 +198,10 @@ function StartFields({ draft, onChange }: Pick<FormProps, 'draft' | 'onChange'>)
       </div>
       <SelectField
         label="Template"
-        value=""
-        onChange={template => onChange(TEMPLATES[template]?.draft ?? {})}
-        options={[
-          ['', 'Fill in from a template …'],
-          ...Object.entries(TEMPLATES).map(([id, { text }]) => [id, text] as const),
-        ]}
+        value={template}
+        onChange={onTemplate}
+        hint="Choosing one fills in everything but project and name anew."
+        options={[['', 'None'], ...Object.entries(TEMPLATES).map(([id, { text }]) => [id, text] as const)]}
       />
       {isCreating && (
         <CreateProjectDialog

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { EMPTY_DRAFT, type KeyDraft, bodyOf, capOf, draftFrom, keyIdOf, problemsOf } from './draft.ts'
+import { EMPTY_DRAFT, type KeyDraft, bodyOf, capOf, keyIdOf, problemsOf } from './draft.ts'
 import { cliCommands, curlCommands } from './equivalents.ts'
 import { draftOf, patchOf } from './patch.ts'
 import { sentenceOf } from './sentence.ts'
@@ -54,21 +54,6 @@ describe('a draft', () => {
     const problems = problemsOf(draft(change), NOW_MS)
     expect(problems[field]).toMatch(text)
     expect(Object.values(problems).filter(problem => problem !== null)).toHaveLength(1)
-  })
-
-  test('is filled in by an address, a template first', () => {
-    const search = new URLSearchParams(
-      'template=browser&project=shop&name=Cart&referrers=a.example/*,b.example/*&cap=3',
-    )
-    expect(draftFrom(search)).toMatchObject({
-      project: 'shop',
-      name: 'Cart',
-      environment: 'production',
-      clients: 'referrers',
-      referrers: 'a.example/*\nb.example/*',
-      tools: [],
-      cap: '3',
-    })
   })
 
   test('counts its cap in nano-dollars, and has none where it cannot be read', () => {

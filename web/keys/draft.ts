@@ -1,19 +1,8 @@
 /** A key that is being described: what the form holds, what it means, and what is wrong with it. */
 import type { BodyOf } from '../../src/contract/endpoint.ts'
 import type { POLLUX_V1 } from '../../src/contract/pollux.v1.ts'
-import {
-  BUDGET_PERIODS,
-  BUDGET_POLICIES,
-  type BudgetPeriod,
-  type BudgetPolicy,
-} from '../../src/domain/budget.ts'
-import {
-  ALLOWED_TOOLS,
-  type AllowedTool,
-  ENVIRONMENTS,
-  type Environment,
-  type Restrictions,
-} from '../../src/domain/key.ts'
+import type { BudgetPeriod, BudgetPolicy } from '../../src/domain/budget.ts'
+import type { AllowedTool, Environment, Restrictions } from '../../src/domain/key.ts'
 import { assertKeyDisplayName, assertKeyId, parseAllowedModels } from '../../src/domain/key-fields.ts'
 import { GEMINI_SERVICE } from '../../src/domain/method-name.ts'
 import { parseUsd } from '../../src/domain/money.ts'
@@ -224,60 +213,4 @@ export function keyIdOf(name: string, taken: ReadonlySet<string>): string | unde
   let id = stem
   for (let place = 2; taken.has(id); place++) id = `${stem}-${place}`
   return id
-}
-
-/** Beginnings for the usual kinds of application. */
-export const TEMPLATES: Readonly<
-  Record<string, { readonly text: string; readonly draft: Partial<KeyDraft> }>
-> = {
-  server: {
-    text: 'Server: production, from known addresses, capped',
-    draft: { environment: 'production', clients: 'addresses', cap: '50.00' },
-  },
-  browser: {
-    text: 'Browser: from known pages, content only, no tools',
-    draft: {
-      environment: 'production',
-      clients: 'referrers',
-      methods: ['GenerateContent', 'StreamGenerateContent'],
-      tools: [],
-      cap: '10.00',
-    },
-  },
-  ci: {
-    text: 'CI: short-lived, a dollar a day',
-    draft: { environment: 'development', expiry: '30', cap: '1.00', period: 'day', tools: [] },
-  },
-  agent: {
-    text: 'Agent: content and code, capped by the day',
-    draft: { environment: 'development', tools: ['codeExecution'], cap: '5.00', period: 'day', expiry: '90' },
-  },
-}
-
-/** A draft from an address, e.g. `?template=server&project=web-shop&addresses=203.0.113.7&cap=10.00`. */
-export function draftFrom(search: URLSearchParams): KeyDraft {
-  const list = (name: string): string | undefined => search.get(name)?.split(',').join('\n')
-  const one = <Value extends string>(name: string, values: readonly Value[]): Value | undefined =>
-    values.find(value => value === search.get(name))
-  const tools = search.get('tools')
-  const kind = CLIENT_KINDS.find(kind => kind !== 'any' && search.has(kind))
-  const given: { readonly [Name in keyof KeyDraft]?: KeyDraft[Name] | undefined } = {
-    project: search.get('project') ?? undefined,
-    name: search.get('name') ?? undefined,
-    environment: one('environment', ENVIRONMENTS),
-    clients: kind,
-    ...(kind === undefined ? {} : { [kind]: list(kind) }),
-    methods: search.get('methods')?.split(','),
-    models: list('models'),
-    tools: tools === null ? undefined : ALLOWED_TOOLS.filter(tool => tools.split(',').includes(tool)),
-    rpm: search.get('rpm') ?? undefined,
-    tpm: search.get('tpm') ?? undefined,
-    rpd: search.get('rpd') ?? undefined,
-    cap: search.get('cap') ?? undefined,
-    period: one('period', BUDGET_PERIODS),
-    policy: one('policy', BUDGET_POLICIES),
-    expiry: one('expires', EXPIRIES),
-  }
-  const chosen = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
-  return { ...EMPTY_DRAFT, ...TEMPLATES[search.get('template') ?? '']?.draft, ...chosen }
 }
