@@ -1,12 +1,17 @@
 /** The long runs, one after the other: what takes too long for every test run. `npm run prove` prints their figures. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { stripVTControlCharacters } from 'node:util'
 
 interface Run {
   readonly what: string
   readonly command: readonly string[]
   readonly env?: Readonly<Record<string, string>>
+  /** What its figures begin with, where they are not its last line. */
+  readonly figures?: RegExp
 }
+
+const VITEST = 'node_modules/vitest/vitest.mjs'
 
 const RUNS: readonly Run[] = [
   { what: '20 races to a cap of $1.00, SQLite', command: ['bench/cap.ts', '20', 'sqlite'] },
@@ -25,9 +30,16 @@ const RUNS: readonly Run[] = [
   { what: 'mutants of ledger, prices, quotas and restrictions', command: ['bench/mutation.ts'] },
   { what: '15 minutes of schemathesis', command: ['bench/schemathesis.ts', '900'] },
   {
+    what: 'revocation and rate limits on five nodes, in the times that are promised',
+    command: [VITEST, 'run', 'test/push', 'test/revocation', 'test/quota-nodes', 'test/faults-partition'],
+    env: { POLLUX_PROVE: '1' },
+    figures: /^(?:push|notify|\w+ on \d+ nodes)/,
+  },
+  {
     what: 'the console where every answer comes late',
-    command: ['node_modules/vitest/vitest.mjs', 'run', 'test/console'],
+    command: [VITEST, 'run', 'test/console'],
     env: { LATE_MS: '1500' },
+    figures: /^\s+Tests /,
   },
   { what: 'the list of 10,000 keys in Chromium', command: ['bench/keys-list.ts'] },
   { what: 'usage records made durable', command: ['bench/storage.ts'] },
@@ -40,7 +52,6 @@ const RUNS: readonly Run[] = [
 interface Proof extends Run {
   readonly passed: boolean
   readonly seconds: number
-  /** Its last line, which is its figure. */
   readonly figure: string
 }
 
@@ -68,6 +79,14 @@ async function prove(run: Run): Promise<Proof> {
     output += chunk.toString('utf8')
   })
   const [status] = (await once(child, 'close')) as [number | null]
-  const figure = output.trim().split('\n').at(-1) ?? ''
-  return { ...run, passed: status === 0, seconds: (performance.now() - startedMs) / 1000, figure }
+  const lines = stripVTControlCharacters(output).trim().split('\n')
+  const { figures } = run
+  const figure =
+    figures === undefined ? lines.at(-1) : lines.filter(line => figures.test(line)).join('\n        ')
+  return {
+    ...run,
+    passed: status === 0,
+    seconds: (performance.now() - startedMs) / 1000,
+    figure: figure ?? '',
+  }
 }
