@@ -6,7 +6,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { SERVED_PLAINLY, type Served, type Units, costOf } from '../src/domain/cost.ts'
-import { BILLED_UNITS } from '../src/domain/price.ts'
+import { type AskedModalities, BILLED_UNITS, TEXT_ASKED, TEXT_ONLY } from '../src/domain/price.ts'
 import { NO_USAGE, type Usage } from '../src/domain/usage.ts'
 import { readReply, servedAs } from '../src/gateway/read-usage.ts'
 import { loadPrices } from '../src/prices.ts'
@@ -383,6 +383,85 @@ describe('caches and tools', () => {
     ],
   ])('%s (%s; %s)', (_of, _source, model, { at, ...served }, nanos) => {
     expect(costOf(NO_USAGE, priceOf(model, at), { ...SERVED_PLAINLY, ...served })).toBe(nanos)
+  })
+})
+
+describe('replies that name no modality', () => {
+  const PICTURE: AskedModalities = { inputModalities: TEXT_ONLY, outputModalities: ['text', 'image'] }
+  const SOUND: AskedModalities = { inputModalities: ['text', 'audio'], outputModalities: TEXT_ONLY }
+  test.each<readonly [string, string, string, AskedModalities, object, number]>([
+    [
+      'a picture of 1K',
+      '6.3: 2.00 in, 120/M, 1K = 1,120 tok = $0.134',
+      'gemini-3-pro-image',
+      PICTURE,
+      { promptTokenCount: 10, candidatesTokenCount: 1120 },
+      20_000 + 134_400_000,
+    ],
+    [
+      'a picture of 1K and the prompt',
+      '6.3: 0.50 in, 60/M, $0.067',
+      'gemini-3.1-flash-image',
+      PICTURE,
+      { promptTokenCount: 100, candidatesTokenCount: 1120 },
+      50_000 + 67_200_000,
+    ],
+    [
+      'a picture whose prompt alone is told',
+      '6.3: 0.50 in, 60/M, $0.067',
+      'gemini-3.1-flash-image',
+      PICTURE,
+      { promptTokenCount: 100, promptTokensDetails: by({ TEXT: 100 }), candidatesTokenCount: 1120 },
+      50_000 + 67_200_000,
+    ],
+    [
+      'text of a model that draws, told to be text',
+      '6.3: 0.50 in, 3.00 text out',
+      'gemini-3.1-flash-image',
+      PICTURE,
+      {
+        promptTokenCount: 100,
+        promptTokensDetails: by({ TEXT: 100 }),
+        candidatesTokenCount: 20,
+        candidatesTokensDetails: by({ TEXT: 20 }),
+      },
+      50_000 + 60_000,
+    ],
+    [
+      'sound in',
+      '6.2: 1.00 audio in, 2.50 out',
+      'gemini-2.5-flash',
+      SOUND,
+      { promptTokenCount: 1000, candidatesTokenCount: 100 },
+      1_000_000 + 250_000,
+    ],
+    [
+      'sound in, half of it cached',
+      '6.2: 1.00 audio in, 0.10 cached',
+      'gemini-2.5-flash',
+      SOUND,
+      { promptTokenCount: 1000, cachedContentTokenCount: 500 },
+      500_000 + 50_000,
+    ],
+    [
+      'sound in, embedded',
+      '6.3: audio 6.50',
+      'gemini-embedding-2',
+      SOUND,
+      { promptTokenCount: 32 },
+      32 * 6_500,
+    ],
+    [
+      'text of a call for text',
+      '6.2: 0.30 in, 2.50 out',
+      'gemini-2.5-flash',
+      TEXT_ASKED,
+      { promptTokenCount: 1000, candidatesTokenCount: 100 },
+      300_000 + 250_000,
+    ],
+  ])('%s (%s; %s)', (_of, _source, model, asked, usageMetadata, nanos) => {
+    const usage = readReply({ usageMetadata }).usage ?? NO_USAGE
+    expect(costOf(usage, priceOf(model), SERVED_PLAINLY, asked)).toBe(nanos)
   })
 })
 

@@ -112,6 +112,15 @@ describe('under a budget', () => {
     expect((await posted()) - before).toBe(nanos)
   })
 
+  test.each([
+    ['only text was asked for', { generationConfig: { responseModalities: ['TEXT'] } }, 100 * 3_000],
+    ['what the model answers with unasked may be pictures', {}, 100 * 60_000],
+  ])('tokens that are not told are charged the dearest way: %s', async (_, body, nanos) => {
+    const before = await posted()
+    expect((await generate('gemini-3.1-flash-image', body)).status).toBe(200)
+    expect((await posted()) - before).toBe(1_000 * 500 + nanos)
+  })
+
   test.each(['gemini-3.5-transcribe', 'veo-3.1-generate-preview', 'gemini-decision-1'])(
     '%s is refused: no price says what a call costs',
     async model => {

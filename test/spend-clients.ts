@@ -1,7 +1,8 @@
 /** Calls that cost money, of every size, and clients that make them until a budget says that it is spent. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { Pool } from 'undici'
-import { type CallBounds, TEXT_ONLY, floorOf, promptBoundTokens, worstCase } from '../src/domain/bound.ts'
+import { type CallBounds, floorOf, promptBoundTokens, worstCase } from '../src/domain/bound.ts'
+import { TEXT_ONLY } from '../src/domain/price.ts'
 import { loadModelLimits, loadPrices } from '../src/prices.ts'
 import { type Random, between, oneOf, seededRandom } from './seeded-random.ts'
 import { FORMS, type Form } from './traffic.ts'

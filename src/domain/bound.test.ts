@@ -3,7 +3,6 @@ import { describe, expect, test } from 'vitest'
 import {
   type CallBounds,
   type ClampRule,
-  TEXT_ONLY,
   clampTo,
   floorOf,
   mediaBoundTokens,
@@ -13,7 +12,7 @@ import {
 } from './bound.ts'
 import { SERVED_PLAINLY, costOf } from './cost.ts'
 import { DEFAULT_MODEL_LIMIT, type ModelLimit } from './model-limits.ts'
-import { MODALITIES, type Modality, type PriceRow, parsePrice } from './price.ts'
+import { MODALITIES, type Modality, type PriceRow, TEXT_ONLY, parsePrice } from './price.ts'
 import { type ModalityCount, NO_USAGE, type Usage } from './usage.ts'
 
 const limit: ModelLimit = {
@@ -387,7 +386,8 @@ describe('no usage within the bounds', () => {
         const parsed = parsePrice(row, null)
         const worst = worstCase(call, parsed)
         fc.pre('nanos' in worst)
-        expect(costOf(usageWithin(call, of), parsed)).toBeLessThanOrEqual(worst.nanos)
+        const cost = costOf(usageWithin(call, of), parsed, SERVED_PLAINLY, call)
+        expect(cost).toBeLessThanOrEqual(worst.nanos)
       }),
       { numRuns: 3000 },
     )
@@ -429,7 +429,8 @@ describe('no usage within the bounds', () => {
         const lowered = { ...call, outputTokensBound: clamped.maxOutputTokens }
         expect(worstCase(lowered, parsed)).toEqual({ nanos: clamped.nanos })
         expect(clamped.nanos).toBeLessThanOrEqual(Math.max(floor.nanos, freeNanos / 2))
-        expect(costOf(usageWithin(lowered, of), parsed)).toBeLessThanOrEqual(clamped.nanos)
+        const cost = costOf(usageWithin(lowered, of), parsed, SERVED_PLAINLY, lowered)
+        expect(cost).toBeLessThanOrEqual(clamped.nanos)
         if (clamped.maxOutputTokens === call.outputTokensBound) return
         const next = worstCase({ ...lowered, outputTokensBound: clamped.maxOutputTokens + 1 }, parsed)
         expect('nanos' in next ? next.nanos : 0).toBeGreaterThan(freeNanos / 2)

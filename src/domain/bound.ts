@@ -6,6 +6,8 @@ import type { BudgetPolicy, UnboundedTool } from './budget.ts'
 import { nanosUp, nanosUpExact, tierOf } from './cost.ts'
 import type { ModelLimit } from './model-limits.ts'
 import {
+  type AskedModalities,
+  COMES_WITH,
   FEE_TOOLS,
   type FeeTool,
   type Modality,
@@ -75,18 +77,12 @@ export function outputBoundTokens(
   return maxOutputTokens ?? defaultMaxOutputTokens ?? limit.outputTokenLimit
 }
 
-export const TEXT_ONLY: readonly Modality[] = ['text']
-
 /** What bounds a call. Whole numbers. */
-export interface CallBounds {
+export interface CallBounds extends AskedModalities {
   readonly promptTokensBound: number
   /** Per candidate, thoughts included. */
   readonly outputTokensBound: number
   readonly candidateCount: number
-  /** Every modality the prompt can hold. */
-  readonly inputModalities: readonly Modality[]
-  /** Every modality asked for, or that the model answers in unasked. Thoughts are text. */
-  readonly outputModalities: readonly Modality[]
   /** The service tier asked for; null: none. */
   readonly tier: string | null
   /** Tools the call switches on (`toolsUsed`). */
@@ -232,9 +228,6 @@ function nanosExact({ bounds, input, output, outputTokens }: Product): number {
   const prompt = BigInt(bounds.promptTokensBound) * BigInt(input)
   return nanosUpExact(prompt + BigInt(outputTokens) * BigInt(bounds.candidateCount) * BigInt(output))
 }
-
-/** What comes along with a modality: a film has sound, and Gemini 3 counts the pages of a PDF as images. */
-const COMES_WITH: Readonly<Partial<Record<Modality, Modality>>> = { video: 'audio', document: 'image' }
 
 /** The dearest rate of the modalities, and of text where it has one; null: one of them has no price. */
 function dearestRate(modalities: readonly Modality[], rates: Rates): number | null {

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { SERVED_PLAINLY, type Served, costOf, nanosUp, nanosUpExact, tierOf } from './cost.ts'
-import { MODALITIES, type Modality, type PriceRow, type UsdRates, parsePrice } from './price.ts'
+import { MODALITIES, type Modality, type PriceRow, TEXT_ONLY, type UsdRates, parsePrice } from './price.ts'
 import { type ModalityCount, NO_USAGE, type Usage } from './usage.ts'
 
 const flash: PriceRow = {
@@ -91,6 +91,62 @@ describe('what details leave open is read the dearest way', () => {
   test('a modality that costs nothing to know counts once, however often it is named', () => {
     const details = { ...NO_DETAILS, prompt: [...counts({ text: 4 }), ...counts({ text: 6 })] }
     expect(costOf(used({ promptTokens: 10, details }), price)).toBe(10 * 300)
+  })
+})
+
+describe('without details tokens are of the dearest modality that the call can have had', () => {
+  const asked = (
+    inputModalities: readonly Modality[],
+    outputModalities: readonly Modality[] = TEXT_ONLY,
+  ) => ({
+    inputModalities,
+    outputModalities,
+  })
+  const film = parsePrice({ ...flash, input: { text: 1, image: 2, video: 3, audio: 4 } }, null)
+  test.each<[string, Partial<Usage>, number]>([
+    ['pictures', used({ candidatesTokens: 10, thoughtsTokens: 1 }), 10 * 30_000 + 2500],
+    ['sound in', used({ promptTokens: 10 }), 10 * 1000],
+    ['sound in a tool’s answer', used({ toolUsePromptTokens: 10 }), 10 * 1000],
+    ['sound in, of which some was cached', used({ promptTokens: 10, cachedTokens: 4 }), 6 * 1000 + 4 * 100],
+    [
+      'pictures, though the prompt has details',
+      { candidatesTokens: 10, promptTokens: 5, details: { ...NO_DETAILS, prompt: counts({ text: 5 }) } },
+      10 * 30_000 + 5 * 300,
+    ],
+    [
+      'sound in, though the output has details',
+      { candidatesTokens: 10, promptTokens: 5, details: { ...NO_DETAILS, candidates: counts({ text: 10 }) } },
+      10 * 2500 + 5 * 1000,
+    ],
+    [
+      'pictures that details in part leave out',
+      { candidatesTokens: 10, details: { ...NO_DETAILS, candidates: counts({ text: 4 }) } },
+      4 * 2500 + 6 * 30_000,
+    ],
+  ])('%s', (_, usage, nanos) => {
+    const both = asked(['text', 'audio'], ['text', 'image'])
+    expect(costOf(used(usage), price, SERVED_PLAINLY, both)).toBe(nanos)
+  })
+
+  test('the sound of a film and the pages of a document', () => {
+    const usage = used({ promptTokens: 10 })
+    expect(costOf(usage, film, SERVED_PLAINLY, asked(['text', 'video']))).toBe(10 * 4000)
+    expect(costOf(usage, film, SERVED_PLAINLY, asked(['text', 'document']))).toBe(10 * 2000)
+  })
+
+  test('a modality without a price is none that the call can have had', () => {
+    const any = asked(MODALITIES, MODALITIES)
+    expect(costOf(used({ promptTokens: 10, candidatesTokens: 10 }), price, SERVED_PLAINLY, any)).toBe(
+      10 * 1000 + 10 * 30_000,
+    )
+    expect(costOf(used({ promptTokens: 10 }), parsePrice({ ...flash, input: {} }, null))).toBeNull()
+  })
+
+  test('details that say text say so', () => {
+    const details = { ...NO_DETAILS, prompt: counts({ text: 10 }), candidates: counts({ text: 10 }) }
+    const usage = used({ promptTokens: 10, candidatesTokens: 10, details })
+    expect(costOf(usage, price, SERVED_PLAINLY, asked(MODALITIES, MODALITIES))).toBe(10 * 300 + 10 * 2500)
+    expect(costOf(usage, price)).toBe(10 * 300 + 10 * 2500)
   })
 })
 
@@ -365,6 +421,57 @@ describe('against a reference in exact arithmetic', () => {
         expect(costOf(usage, parsePrice(row, null), reply)).toBe(reference(row, part, rest))
       }),
       { numRuns: 1000 },
+    )
+  })
+
+  test('without details no split of the tokens would have cost more', () => {
+    const modalities = fc.subarray([...MODALITIES], { minLength: 1 })
+    const small = anyCounts(fc.nat(1000))
+    fc.assert(
+      fc.property(
+        rows,
+        fc.tuple(modalities, modalities),
+        fc.record({ uncached: small, cached: small, tool: small, out: small }),
+        fc.subarray(['prompt', 'cached', 'toolUsePrompt', 'candidates'] as const),
+        (row, [inputModalities, outputModalities], part, known) => {
+          const asked = { inputModalities, outputModalities }
+          const only = (of: Counts, among: readonly Modality[]): Counts => {
+            const kept = { text: 0, image: 0, audio: 0, video: 0, document: 0 }
+            for (const modality of among) kept[modality] = of[modality]
+            return kept
+          }
+          const uncached = only(part.uncached, inputModalities)
+          const cached = only(part.cached, inputModalities)
+          const prompt = only(part.uncached, inputModalities)
+          for (const modality of MODALITIES) prompt[modality] += cached[modality]
+          const tool = only(part.tool, inputModalities)
+          const out = only(part.out, outputModalities)
+          const details = {
+            prompt: counts(prompt),
+            cached: counts(cached),
+            toolUsePrompt: counts(tool),
+            candidates: counts(out),
+          }
+          const whole = used({
+            promptTokens: sum(prompt),
+            cachedTokens: sum(cached),
+            toolUsePromptTokens: sum(tool),
+            candidatesTokens: sum(out),
+            details,
+          })
+          const parsed = parsePrice(row, null)
+          const told = costOf(whole, parsed, SERVED_PLAINLY, asked) ?? -1
+          const parts = { uncached, cached, tool, out }
+          const rest = { promptTokens: sum(prompt), thoughts: 0, queries: 0, prompts: 0, maps: 0 }
+          expect(told).toBe(reference(row, parts, rest))
+          const fewer = { ...NO_DETAILS, ...Object.fromEntries(known.map(name => [name, details[name]])) }
+          const open = costOf({ ...whole, details: fewer }, parsed, SERVED_PLAINLY, asked)
+          expect(open).toBeGreaterThanOrEqual(told)
+          const none = costOf({ ...whole, details: null }, parsed, SERVED_PLAINLY, asked)
+          expect(none).toBeGreaterThanOrEqual(open ?? -1)
+        },
+      ),
+      { numRuns: 2000 },
     )
   })
 

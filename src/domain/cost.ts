@@ -3,7 +3,9 @@
  * (MONEY.md rule 18, gemini-wire 2.7 and 6.1). Sums are exact and rounded once, up, to a whole nano-dollar.
  */
 import {
+  type AskedModalities,
   type BilledUnit,
+  COMES_WITH,
   type Lines,
   MODALITIES,
   type Modality,
@@ -12,8 +14,9 @@ import {
   type PricedTier,
   type Rates,
   SHORT_PROMPT_TOKENS_MAX,
+  TEXT_ASKED,
 } from './price.ts'
-import type { ModalityCount, Usage } from './usage.ts'
+import { type ModalityCount, type Usage, isTextOnly } from './usage.ts'
 
 /** What a reply tells besides its usage. */
 export interface Served {
@@ -59,22 +62,28 @@ export function tierOf(name: string | null): PricedTier | null {
  * has no known price. Free quotas of search and maps are not modelled: they are charged from the first. Where pieces are
  * billed, their tokens are not.
  *
- * Where counts by modality leave something open, the dearest reading counts: tokens they do not name are of the dearest
- * modality they do name, or text; cached tokens they do not name are of the modality whose discount is least.
+ * Where counts by modality leave something open, or Google sent none, the dearest reading counts: tokens they do not name
+ * are of the dearest modality with a price that they do name, or that the call can have had (`asked`); cached tokens they
+ * do not name are of the modality whose discount is least. `worstCase` of the same modalities is never below that.
  *
  * Costs beyond 2^53 nano-dollars (nine million dollars), which no real call has, are given as `Number.MAX_SAFE_INTEGER`.
  */
-export function costOf(usage: Usage, price: Price, served: Served = SERVED_PLAINLY): number | null {
+export function costOf(
+  usage: Usage,
+  price: Price,
+  served: Served = SERVED_PLAINLY,
+  asked: AskedModalities = TEXT_ASKED,
+): number | null {
   const tier = servedTier(usage, served)
   if (price.units !== null) return tier === 'standard' ? costOfUnits(price, served) : null
   if (!price.isByToken) return null
   const tierLines = tier === null ? null : price.tiers[tier]
   if (tierLines === null) return null
   const lines = usage.promptTokens > SHORT_PROMPT_TOKENS_MAX ? tierLines.long : tierLines.short
-  const isText = usage.details === null && usage.cachedTokens <= usage.promptTokens
+  const isText = asksText(asked) && isTextOnly(usage.details) && usage.cachedTokens <= usage.promptTokens
   const isPlain = served.searchQueries === 0 && served.searchPrompts === 0 && served.mapsQueries === 0
   if (isText && isPlain && served.storedTokenSeconds === 0) return costOfText(usage, lines)
-  const bill = billByModality(usage, lines)
+  const bill = billByModality(usage, lines, asked)
   if (bill === null || !addTools(bill, price, served)) return null
   return bill.store(served.storedTokenSeconds, tierLines.storage) ? bill.nanos() : null
 }
@@ -110,7 +119,7 @@ function costOfText(usage: Usage, lines: Lines): number | null {
     usage.candidatesTokens * (output ?? 0) +
     usage.thoughtsTokens * (output ?? 0)
   if (picos <= Number.MAX_SAFE_INTEGER) return nanosUp(picos)
-  return billByModality(usage, lines)?.nanos() ?? null
+  return billByModality({ ...usage, details: null }, lines, TEXT_ASKED)?.nanos() ?? null
 }
 
 /**
@@ -198,42 +207,55 @@ function addTools(bill: Bill, price: Price, served: Served): boolean {
   return bill.add(searchUnits, search?.picos ?? null) && bill.add(mapsUnits, maps?.picos ?? null)
 }
 
-type Counts = Record<Modality, number>
+function asksText({ inputModalities, outputModalities }: AskedModalities): boolean {
+  return inputModalities.every(isText) && outputModalities.every(isText)
+}
 
-function billByModality(usage: Usage, lines: Lines): Bill | null {
+function isText(modality: Modality): boolean {
+  return modality === 'text'
+}
+
+/** What tokens are counted as: their modality, or `open` where none is told. */
+const KINDS = [...MODALITIES, 'open'] as const
+type Kind = (typeof KINDS)[number]
+type Counts = Record<Kind, number>
+type KindRates = Readonly<Record<Kind, number | null>>
+
+function billByModality(usage: Usage, lines: Lines, asked: AskedModalities): Bill | null {
   const { details } = usage
-  const prompt = countsOf(details?.prompt, usage.promptTokens, lines.input)
+  const prompt = countsOf(details?.prompt, usage.promptTokens)
   const cached = namedCounts(details?.cached)
-  const tools = countsOf(details?.toolUsePrompt, usage.toolUsePromptTokens, lines.input)
-  const output = countsOf(details?.candidates, usage.candidatesTokens, lines.output)
+  const tools = countsOf(details?.toolUsePrompt, usage.toolUsePromptTokens)
+  const output = countsOf(details?.candidates, usage.candidatesTokens)
   if (prompt === null || cached === null || tools === null || output === null) return null
-  const uncached = moveCached(prompt, cached, { lines, total: usage.cachedTokens })
+  const rates = {
+    input: withOpen(lines.input, prompt, asked.inputModalities),
+    cached: withOpen(lines.cached, prompt, asked.inputModalities),
+    tools: withOpen(lines.input, tools, asked.inputModalities),
+    output: withOpen(lines.output, output, asked.outputModalities),
+  }
+  const uncached = moveCached(prompt, cached, { rates, total: usage.cachedTokens })
   const bill = new Bill()
-  for (const modality of MODALITIES) {
+  for (const kind of KINDS) {
     const isKnown =
-      bill.add(uncached[modality], lines.input[modality]) &&
-      bill.add(cached[modality], lines.cached[modality]) &&
-      bill.add(tools[modality], lines.input[modality]) &&
-      bill.add(output[modality], lines.output[modality])
+      bill.add(uncached[kind], rates.input[kind]) &&
+      bill.add(cached[kind], rates.cached[kind]) &&
+      bill.add(tools[kind], rates.tools[kind]) &&
+      bill.add(output[kind], rates.output[kind])
     if (!isKnown) return null
   }
   return bill.add(usage.thoughtsTokens, lines.output.text) ? bill : null
 }
 
-/**
- * Tokens by modality, at least `total`: what the details leave open is of the dearest modality they name, or text. Null
- * for a modality we do not know.
- */
-function countsOf(details: readonly ModalityCount[] | undefined, total: number, rates: Rates): Counts | null {
+/** Tokens by modality, at least `total`: what the details do not name is open. Null for a modality we do not know. */
+function countsOf(details: readonly ModalityCount[] | undefined, total: number): Counts | null {
   const counts = namedCounts(details)
-  if (counts === null) return null
-  const open = total - sumOf(counts)
-  if (open > 0) counts[dearestNamed(counts, rates)] += open
+  if (counts !== null) counts.open = Math.max(0, total - sumOf(counts))
   return counts
 }
 
 function namedCounts(details: readonly ModalityCount[] | undefined): Counts | null {
-  const counts: Counts = { text: 0, image: 0, audio: 0, video: 0, document: 0 }
+  const counts: Counts = { text: 0, image: 0, audio: 0, video: 0, document: 0, open: 0 }
   for (const { modality, tokenCount } of details ?? []) {
     const name = MODALITY_NAMES.get(modality)
     if (name !== undefined) counts[name] += tokenCount
@@ -247,17 +269,18 @@ const MODALITY_NAMES: ReadonlyMap<string, Modality> = new Map(
 )
 
 function sumOf(counts: Counts): number {
-  return counts.text + counts.image + counts.audio + counts.video + counts.document
+  return counts.text + counts.image + counts.audio + counts.video + counts.document + counts.open
 }
 
-/** An unknown rate is the dearest of all. */
-function dearestNamed(counts: Counts, rates: Rates): Modality {
-  let dearest: Modality = 'text'
+/** What is open costs what the dearest does of all that is named or can have been there, as far as it has a price. */
+function withOpen(rates: Rates, named: Counts, asked: readonly Modality[]): KindRates {
+  let open: number | null = null
   for (const modality of MODALITIES) {
-    if (counts[modality] > 0 && (rates[modality] ?? Infinity) > (rates[dearest] ?? Infinity))
-      dearest = modality
+    const rate = rates[modality]
+    const isPossible = named[modality] > 0 || asked.some(of => of === modality || COMES_WITH[of] === modality)
+    if (isPossible && rate !== null && rate > (open ?? -1)) open = rate
   }
-  return dearest
+  return { ...rates, open }
 }
 
 /**
@@ -267,36 +290,39 @@ function dearestNamed(counts: Counts, rates: Rates): Modality {
 function moveCached(
   prompt: Counts,
   cached: Counts,
-  { lines, total }: { readonly lines: Lines; readonly total: number },
+  {
+    rates,
+    total,
+  }: { readonly rates: Readonly<Record<'input' | 'cached', KindRates>>; readonly total: number },
 ): Counts {
   const open = Math.max(0, total - sumOf(cached))
   const left = Math.max(0, sumOf(prompt) - sumOf(cached))
   const uncached = { ...prompt }
-  for (const modality of MODALITIES) uncached[modality] = Math.max(0, prompt[modality] - cached[modality])
-  // More is cached of a modality than the prompt has of it: the rest of it took the place of something else.
-  take(uncached, { amount: sumOf(uncached) - left, order: modality => lines.input[modality] ?? 0 })
-  const discount = (modality: Modality): number =>
-    (lines.input[modality] ?? 0) - (lines.cached[modality] ?? 0)
+  for (const kind of KINDS) uncached[kind] = Math.max(0, prompt[kind] - cached[kind])
+  // More is cached of a modality than the prompt has of it: the rest of it was open there, or took the place of something else.
+  const place = (kind: Kind): number => (kind === 'open' ? -1 : (rates.input[kind] ?? 0))
+  take(uncached, { amount: sumOf(uncached) - left, order: place })
+  const discount = (kind: Kind): number => (rates.input[kind] ?? 0) - (rates.cached[kind] ?? 0)
   const over = take(uncached, { amount: open, order: discount, into: cached })
-  if (over > 0) cached[dearestNamed(prompt, lines.cached)] += over
+  cached.open += over
   return uncached
 }
 
 interface Taking {
   readonly amount: number
-  readonly order: (modality: Modality) => number
+  readonly order: (kind: Kind) => number
   readonly into?: Counts
 }
 
 /** Takes tokens away, the lowest in order first; returns how many were not there. */
 function take(counts: Counts, { amount, order, into }: Taking): number {
   let open = amount
-  for (const modality of [...MODALITIES].sort((a, b) => order(a) - order(b))) {
-    const taken = Math.min(open, counts[modality])
+  for (const kind of [...KINDS].sort((a, b) => order(a) - order(b))) {
+    const taken = Math.min(open, counts[kind])
     if (taken <= 0) continue
-    counts[modality] -= taken
+    counts[kind] -= taken
     open -= taken
-    if (into !== undefined) into[modality] += taken
+    if (into !== undefined) into[kind] += taken
   }
   return open
 }

@@ -8,6 +8,21 @@ export const MODALITIES = ['text', 'image', 'audio', 'video', 'document'] as con
 /** Gemini's modalities of tokens. A document costs what text costs where it has no price of its own. */
 export type Modality = (typeof MODALITIES)[number]
 
+export const TEXT_ONLY: readonly Modality[] = ['text']
+
+/** What comes along with a modality: a film has sound, and Gemini 3 counts the pages of a PDF as images. */
+export const COMES_WITH: Readonly<Partial<Record<Modality, Modality>>> = { video: 'audio', document: 'image' }
+
+/** What a call can have, beside what comes along with it. */
+export interface AskedModalities {
+  /** Every modality the prompt can hold. */
+  readonly inputModalities: readonly Modality[]
+  /** Every modality asked for, or that the model answers in unasked. Thoughts are text. */
+  readonly outputModalities: readonly Modality[]
+}
+
+export const TEXT_ASKED: AskedModalities = { inputModalities: TEXT_ONLY, outputModalities: TEXT_ONLY }
+
 export type Rates = Readonly<Record<Modality, number | null>>
 
 /** The three lines of a bill. A modality without a cached price gets no discount: its cached rate is its input rate. */

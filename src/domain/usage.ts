@@ -10,7 +10,7 @@ export interface Usage {
   readonly candidatesTokens: number
   readonly thoughtsTokens: number
   readonly totalTokens: number
-  /** Counts by modality as Google sent them; null when it sent none. */
+  /** Counts by modality as Google sent them; null when it sent none. A record keeps none where all they name is text. */
   readonly details: UsageDetails | null
   /** The service tier actually used, e.g. `standard`; null when not told. */
   readonly serviceTier: string | null
@@ -28,6 +28,19 @@ export interface UsageDetails {
   readonly cached: readonly ModalityCount[]
   readonly toolUsePrompt: readonly ModalityCount[]
   readonly candidates: readonly ModalityCount[]
+}
+
+/** Whether all that is named is text, or nothing is. */
+export function isTextOnly(details: UsageDetails | null): boolean {
+  if (details === null) return true
+  const { prompt, cached, toolUsePrompt, candidates } = details
+  return (
+    prompt.every(isText) && cached.every(isText) && toolUsePrompt.every(isText) && candidates.every(isText)
+  )
+}
+
+function isText({ modality }: ModalityCount): boolean {
+  return modality === 'TEXT'
 }
 
 export const NO_USAGE: Usage = {

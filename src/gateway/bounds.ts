@@ -2,7 +2,6 @@
 import {
   type CallBounds,
   type ClampRule,
-  TEXT_ONLY,
   type WorstCase,
   clampTo,
   floorOf,
@@ -14,7 +13,7 @@ import type { Budget, UnboundedTool } from '../domain/budget.ts'
 import { affordableNanos, chargedNanos } from '../domain/cost.ts'
 import { ApiError } from '../domain/error.ts'
 import type { ModelLimit } from '../domain/model-limits.ts'
-import type { Modality, Price } from '../domain/price.ts'
+import { type AskedModalities, type Modality, type Price, TEXT_ASKED, TEXT_ONLY } from '../domain/price.ts'
 import type { UsedTool } from '../domain/tool.ts'
 import type { Grant } from './call.ts'
 import type { Ask, ClampedHold } from './ask.ts'
@@ -32,12 +31,18 @@ export function boundsOf(grant: Asking, limit: ModelLimit, path: readonly Budget
       ? outputBoundTokens(demand.maxOutputTokens, defaultLimit(grant, limit, path), limit)
       : 0,
     candidateCount: demand.candidateCount,
-    inputModalities: demand.inputModalities,
-    outputModalities: modalitiesOf(tools),
+    ...askedModalities(grant),
     tier: demand.tier,
     tools,
     toolCeilingsNanos: ceilingsOf(path),
   }
+}
+
+/** What the tokens of a call can be of which the reply does not say it. */
+export function askedModalities({ demand, tools }: Asking): AskedModalities {
+  const { inputModalities } = demand
+  if (inputModalities === TEXT_ONLY && tools.size === 0) return TEXT_ASKED
+  return { inputModalities, outputModalities: modalitiesOf(tools) }
 }
 
 /** A model reads each request of a batch apart. */

@@ -1,7 +1,7 @@
 /** What a call asks for, as far as it decides what the call can cost (MONEY.md rules 11 to 14). */
-import { type PromptSize, TEXT_ONLY, mediaBoundTokens } from '../domain/bound.ts'
+import { type PromptSize, mediaBoundTokens } from '../domain/bound.ts'
 import { invalidField } from '../domain/error.ts'
-import type { Modality } from '../domain/price.ts'
+import { type Modality, TEXT_ONLY } from '../domain/price.ts'
 import { type JsonObject, asObject, fieldOf, listOf } from '../domain/proto-json.ts'
 
 export interface Demand {

@@ -24,6 +24,12 @@ describe('usageMetadata', () => {
         candidatesTokens: 1639,
         thoughtsTokens: 2132,
         totalTokens: 5147,
+        details: {
+          prompt: [{ modality: 'TEXT', tokenCount: 1376 }],
+          cached: [],
+          toolUsePrompt: [],
+          candidates: [],
+        },
         serviceTier: 'standard',
       },
     })
@@ -92,12 +98,14 @@ describe('usageMetadata', () => {
     })
   })
 
-  it('keeps modalities where there is more than text', () => {
+  it('keeps modalities as they are told, and null where none is', () => {
     const image = { modality: 'IMAGE', tokenCount: 258 }
     const detailsOf = (metadata: object) => usageOf({ promptTokenCount: 300, ...metadata })?.details
     expect(detailsOf({ promptTokensDetails: [image] })?.prompt).toEqual([image])
     expect(detailsOf({ promptTokenDetails: image })?.prompt).toEqual([image])
-    expect(detailsOf({ promptTokensDetails: [{ modality: 'TEXT', tokenCount: 2 }] })).toBeNull()
+    const text = { modality: 'TEXT', tokenCount: 2 }
+    expect(detailsOf({ promptTokensDetails: [text] })?.prompt).toEqual([text])
+    expect(detailsOf({ promptTokensDetails: [] })).toBeNull()
     expect(detailsOf({ promptTokensDetails: [null, 1, { tokenCount: 3 }, { modality: 5 }] })).toBeNull()
   })
 

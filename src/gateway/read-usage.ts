@@ -103,7 +103,7 @@ function readUsage(metadata: JsonObject): Usage | null {
   }
 }
 
-/** Embeddings spell it promptTokenDetails. Null where all there is is text: the totals say the same then. */
+/** Embeddings spell it promptTokenDetails. */
 function readDetails(metadata: JsonObject): UsageDetails | null {
   const details = {
     prompt: modalities(metadata['promptTokensDetails'] ?? metadata['promptTokenDetails']),
@@ -111,8 +111,7 @@ function readDetails(metadata: JsonObject): UsageDetails | null {
     toolUsePrompt: modalities(metadata['toolUsePromptTokensDetails']),
     candidates: modalities(metadata['candidatesTokensDetails'] ?? metadata['responseTokensDetails']),
   }
-  const isPlain = Object.values(details).every(counts => counts.every(({ modality }) => modality === 'TEXT'))
-  return isPlain ? null : details
+  return Object.values(details).every(counts => counts.length === 0) ? null : details
 }
 
 function modalities(value: unknown): ModalityCount[] {

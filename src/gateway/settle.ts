@@ -1,8 +1,8 @@
-import { boundsOf } from './bounds.ts'
+import { askedModalities, boundsOf } from './bounds.ts'
 import { worstCase } from '../domain/bound.ts'
 import { type Served, chargedNanos, costOf } from '../domain/cost.ts'
 import type { Charge } from '../domain/ledger.ts'
-import { NO_USAGE, type Outcome, type Usage, type UsageRecord } from '../domain/usage.ts'
+import { NO_USAGE, type Outcome, type Usage, type UsageRecord, isTextOnly } from '../domain/usage.ts'
 import type { Admission, Gateway, Grant, Hold } from './call.ts'
 import type { HeldMoney } from './ledger.ts'
 import type { OpenCall } from './open-calls.ts'
@@ -85,7 +85,7 @@ function recordOf(
     modelVersion: ending.modelVersion ?? null,
     outcome: ending.outcome,
     httpStatus: ending.httpStatus,
-    usage: ending.usage ?? NO_USAGE,
+    usage: recorded(ending.usage ?? NO_USAGE),
     requestBytes: grant.requestBytes,
     responseBytes: ending.responseBytes ?? 0,
     costNanos,
@@ -99,6 +99,11 @@ function recordOf(
     admittedUs: microseconds(admittedAtMs - call.startedMs),
     lastByteUs: lastByteAtMs === null ? null : microseconds(lastByteAtMs - call.startedMs),
   }
+}
+
+/** Counts that name nothing but text say no more than the totals, once the cost is known. */
+function recorded(usage: Usage): Usage {
+  return usage.details !== null && isTextOnly(usage.details) ? { ...usage, details: null } : usage
 }
 
 function microseconds(ms: number): number {
@@ -120,7 +125,8 @@ function costBy(
   const model = ending.modelVersion ?? grant.model
   const answered = model === grant.model ? null : io.prices.find(model, call.startTimeMs)
   const price = answered ?? hold.price
-  const cost = price === null ? null : costOf(ending.usage ?? NO_USAGE, price, ending.served)
+  const usage = ending.usage ?? NO_USAGE
+  const cost = price === null ? null : costOf(usage, price, ending.served, askedModalities(grant))
   // Under a budget nothing is free for want of a price: then the whole hold counts.
   return cost === null ? (hold.money?.nanos ?? null) : chargedNanos(cost, hold.priceBasisPoints)
 }
