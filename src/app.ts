@@ -165,6 +165,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       config,
       telemetry,
       gateway,
+      intake,
       storage,
       control,
       console: browserConsole,
@@ -318,6 +319,7 @@ interface Wired {
   readonly config: Config
   readonly telemetry: Telemetry
   readonly gateway: Gateway
+  readonly intake: Intake
   readonly storage: Storage
   readonly control: Awaited<ReturnType<typeof createControl>>
   readonly console: Console

@@ -133,6 +133,7 @@ describe.skipIf('skip' in server)('nodes on one PostgreSQL', () => {
     expect((await send(pollux.origin, { keyString })).status).toBe(200)
     await query(url, 'update skew set seconds = -3600')
     await until(async () => (await send(pollux.origin, { keyString })).reason === 'CLOCK_WRONG')
+    expect((await fetch(`${pollux.origin}/readyz`)).status).toBe(503)
     const text = await metrics(pollux)
     expect(text).toContain('pollux_degraded{mode="clock"} 1')
     expect(Number(/^pollux_clock_skew_seconds (\S+)$/m.exec(text)?.[1])).toBeCloseTo(3600, -1)
@@ -141,6 +142,7 @@ describe.skipIf('skip' in server)('nodes on one PostgreSQL', () => {
     )
     await query(url, 'update skew set seconds = 0')
     await until(async () => (await send(pollux.origin, { keyString })).status === 200)
+    expect((await fetch(`${pollux.origin}/readyz`)).status).toBe(200)
   }, 60_000)
 })
 
