@@ -145,7 +145,7 @@ export function createTelemetry(config: Pick<Config, 'logLevel'>): Telemetry {
       )
       gauge(
         'pollux_clock_skew_seconds',
-        "How far this machine's clock is ahead of the database's.",
+        "How far this machine's clock is ahead of the database's; on SQLite, of what it was itself before.",
         () => gauges.clockSkewMs() / 1000,
       )
       degraded = gauges.degraded

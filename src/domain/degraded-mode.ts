@@ -39,8 +39,9 @@ export const DEGRADED_MODES = {
     calls: 'refused with 503',
   },
   clock: {
-    when: "the machine's clock is more than 30 s from the database's",
-    happens: 'no call is let in, and a start fails: nobody could tell which keys have expired',
+    when: "the machine's clock is more than 30 s from the database's, or on SQLite was set back by more than that",
+    happens:
+      'no call is let in, and on PostgreSQL a start fails: nobody could tell which keys have expired; on SQLite a new start takes the clock as it is',
     kept: "budget periods and allotments go by the database's clock, durations by a monotonic one",
     calls: 'refused with 503',
   },

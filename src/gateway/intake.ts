@@ -6,7 +6,7 @@ export interface IntakeOptions {
   /** Calls under way now. */
   readonly openCalls: () => number
   readonly openCallsMax: number
-  /** How far this machine's clock is from the database's, ms. */
+  /** How far this machine's clock is ahead of the database's, or of what it was itself before, ms. */
   readonly clockSkewMs: () => number
   /** For how long the database has not said whether other nodes changed anything, ms; near 0 where there are none. */
   readonly changesAgeMs: () => number
@@ -60,7 +60,7 @@ export class Intake {
     if (this.isClockWrong) {
       throw new ApiError(
         'CLOCK_WRONG',
-        "The clock of this machine is far from the database's, so nobody can tell which keys have expired. Set it right.",
+        "The clock of this machine is far from the database's, or was set back, so nobody can tell which keys have expired. Set it right.",
         { details: [RETRY_SOON] },
       )
     }

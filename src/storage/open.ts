@@ -5,6 +5,7 @@ import type { Recalled } from '../domain/ledger.ts'
 import { DEFAULT_TIME_ZONE } from '../domain/period.ts'
 import { AppendQueue } from './append-queue.ts'
 import { BodyQueue, bodiesOver } from './body-queue.ts'
+import { ClockSkew } from './clock-skew.ts'
 import type { EngineChoice } from './engine.ts'
 import { Journal } from './journal.ts'
 import { LEASE_MS } from './lease.ts'
@@ -68,7 +69,7 @@ export interface StorageOptions {
 export async function openStorage(options: StorageOptions): Promise<Storage> {
   const { engine, dataDir, timeZone = DEFAULT_TIME_ZONE, redisUrl = null, onFailure = () => {} } = options
   const { masterKeys = null, keyDir = dataDir, auditFile = null } = options
-  let skewMs = 0
+  const skew = new ClockSkew()
   let isPushed = false
   // For good: what is damaged does not mend itself, and whoever mended it starts Pollux again.
   let isDamaged = false
@@ -89,7 +90,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
         isPushed = event.isUp
         break
       case 'clock':
-        skewMs = event.skewMs
+        skew.compared(event.skewMs)
         break
       case 'recall':
         for (const listener of recallListeners) listener(event.recalled)
@@ -189,7 +190,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     },
     freshAsOfMs: () => polling?.freshAsOfMs() ?? performance.now(),
     isPushed: () => isPushed || !hasPeers,
-    clockSkewMs: () => skewMs,
+    clockSkewMs: () => skew.ms(),
     patience,
     close: () => (closing ??= close()),
   }

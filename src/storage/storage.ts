@@ -57,7 +57,7 @@ export interface Storage {
   freshAsOfMs(): number
   /** Whether other processes can tell of their changes now. Without that they are only seen by looking. */
   isPushed(): boolean
-  /** How far this machine's clock was ahead of the database's when it was last compared, ms. */
+  /** How far this machine's clock is ahead of the database's, ms; on SQLite 0, or less where it was set back. */
   clockSkewMs(): number
   /** What gives work so long to be done by a database that does not answer (patience.ts). */
   patience(waitMs: number): Patiently
