@@ -1,8 +1,9 @@
 /** The screens of spend in Debian's Chromium against a real Pollux. */
 import { expect, it } from 'vitest'
-import { LEDGER_V1, ORGANIZATION_BUDGETS_V1 } from '../src/contract/budgets.v1.ts'
+import { KEY_BUDGETS_V1, LEDGER_V1, ORGANIZATION_BUDGETS_V1 } from '../src/contract/budgets.v1.ts'
 import { POLLUX_V1 } from '../src/contract/pollux.v1.ts'
 import { PRICES_V1 } from '../src/contract/prices.v1.ts'
+import { formatUsd } from '../src/domain/money.ts'
 import { openConsolePage } from './console-browser.ts'
 import { TEST_MS, describeInChromium, useSite } from './console-suite.ts'
 import { send } from './traffic.ts'
@@ -10,19 +11,27 @@ import { send } from './traffic.ts'
 const MODEL = 'gemini-3.8-flash'
 const PROJECT = 'spend-shop'
 
+const GONE = 'spend-gone'
+
 let keyString = ''
+let goneKeyString = ''
 
 const site = useSite({
-  async furnish(pollux) {
-    await pollux.client.call(POLLUX_V1.createProject, {
-      body: { projectId: PROJECT, displayName: 'Spend shop' },
+  async furnish({ client }) {
+    await client.call(POLLUX_V1.createProject, { body: { projectId: PROJECT, displayName: 'Spend shop' } })
+    await client.call(POLLUX_V1.createProject, { body: { projectId: GONE } })
+    const makeKey = async (project: string, keyId: string, displayName: string): Promise<string> => {
+      const asked = { params: { project }, query: { keyId }, body: { displayName } }
+      return (await client.call(POLLUX_V1.createKey, asked)).keyString ?? ''
+    }
+    keyString = await makeKey(PROJECT, 'web', 'Checkout')
+    goneKeyString = await makeKey(GONE, 'web', 'Of what will be gone')
+    await makeKey(PROJECT, 'sibling', 'Sibling')
+    await client.call(KEY_BUDGETS_V1.createBudget, {
+      params: { project: PROJECT, key: 'sibling' },
+      query: { budgetId: 'month' },
+      body: { cap: '7000000000' },
     })
-    const key = await pollux.client.call(POLLUX_V1.createKey, {
-      params: { project: PROJECT },
-      query: { keyId: 'web' },
-      body: { displayName: 'Checkout' },
-    })
-    keyString = key.keyString ?? ''
   },
 })
 
@@ -40,6 +49,7 @@ describeInChromium('spend in the console', () => {
       await page.waitForURL(`**/spend?project=${PROJECT}&key=web`)
 
       await page.getByRole('button', { name: 'Set a cap of Checkout' }).click()
+      expect(await page.getByText('Sibling').count()).toBe(0)
       await page.getByLabel('Cap in dollars').fill('5.00')
       await page.getByRole('button', { name: 'Set the cap' }).click()
       const line = page.getByRole('row', { name: /^a month/ })
@@ -99,7 +109,36 @@ describeInChromium('spend in the console', () => {
       expect(BigInt(budget.posted)).toBeGreaterThan(0n)
       await page.getByLabel('Project', { exact: true }).last().selectOption(PROJECT)
       expect(new URL(page.url()).searchParams.get('project')).toBe(PROJECT)
+      // A pace of its own is measured by no cap that it shares.
+      await page.getByText('none of its own').waitFor()
       expect(complaints).toEqual([])
+      await page.context().close()
+    },
+    TEST_MS,
+  )
+
+  it(
+    'what a project has spent stays in the month when it is deleted',
+    async () => {
+      const { client, origin } = site.pollux
+      expect((await send(origin, { keyString: goneKeyString, model: MODEL })).status).toBe(200)
+      await client.call(POLLUX_V1.deleteProject, { params: { project: GONE }, query: {} })
+      const params = { organization: '1', budget: 'month' }
+      const query = { updateMask: 'cap', allowMissing: true }
+      const body = { cap: '100000000000' }
+      await client.call(ORGANIZATION_BUDGETS_V1.updateBudget, { params, query, body })
+      const { page } = await openConsolePage(site.browser, `${origin}/spend`)
+      const shown = page.getByText('So far', { exact: true }).locator('xpath=following-sibling::dd')
+      await expect
+        .poll(
+          async () => {
+            await page.reload()
+            const { posted } = await client.call(ORGANIZATION_BUDGETS_V1.getBudget, { params })
+            return [await shown.getAttribute('title'), `$${formatUsd(BigInt(posted))}`]
+          },
+          { timeout: 20_000 },
+        )
+        .toSatisfy(([sum, posted]: string[]) => sum === posted)
       await page.context().close()
     },
     TEST_MS,

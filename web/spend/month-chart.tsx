@@ -6,7 +6,7 @@ import type { MonthSpend } from './month.ts'
 
 interface MonthChartProps {
   readonly spend: MonthSpend
-  /** The least monthly cap that binds; null: none. */
+  /** The least monthly cap of its own; null: none. */
   readonly capNanos: bigint | null
   readonly startMs: number
 }

@@ -4,7 +4,6 @@ import { capDay, monthOf, monthSpend } from './month.ts'
 
 const NOVEMBER = { startMs: Date.parse('2026-11-01T07:00:00Z'), endMs: Date.parse('2026-12-01T08:00:00Z') }
 const row = (time: string, costNanos: string) => ({ time, costNanos }) as UsageReport['rows'][number]
-const report = (...rows: UsageReport['rows']) => ({ rows }) as UsageReport
 const budget = (period: string, start: string, end: string) => ({
   period,
   periodStartTime: start,
@@ -27,19 +26,21 @@ describe('the month', () => {
 })
 
 describe('what it cost', () => {
-  it('is summed over the reports, by day, up to the one that runs', () => {
-    const reports = [
-      report(row('2026-11-01T06:00:00Z', '1'), row('2026-11-01T07:00:00Z', '10')),
-      report(row('2026-11-02T06:00:00Z', '5'), row('2026-11-03T08:00:00Z', '700')),
+  it('is summed by day, up to the one that runs', () => {
+    const hours = [
+      row('2026-11-01T06:00:00Z', '1'),
+      row('2026-11-01T07:00:00Z', '10'),
+      row('2026-11-02T06:00:00Z', '5'),
+      row('2026-11-03T08:00:00Z', '700'),
     ]
-    const spend = monthSpend(reports, NOVEMBER, Date.parse('2026-11-03T12:00:00Z'))
+    const spend = monthSpend(hours, NOVEMBER, Date.parse('2026-11-03T12:00:00Z'))
     expect(spend.byDay).toEqual([15n, 0n, 700n])
     expect([spend.spentNanos, spend.daysInMonth]).toEqual([715n, 30])
   })
 
   it('goes on at its pace', () => {
     const third = NOVEMBER.startMs + (NOVEMBER.endMs - NOVEMBER.startMs) / 3
-    const spend = monthSpend([report(row('2026-11-02T00:00:00Z', '1000'))], NOVEMBER, third)
+    const spend = monthSpend([row('2026-11-02T00:00:00Z', '1000')], NOVEMBER, third)
     expect(spend.forecastNanos).toBe(3000n)
     expect([capDay(3001n, spend), capDay(2000n, spend), capDay(1000n, spend)]).toEqual([null, 21, null])
   })

@@ -40,13 +40,13 @@ export function monthOf(
   return { startMs: Date.UTC(year, index), endMs: Date.UTC(year, index + 1) }
 }
 
-/** Sums reports by the hour into days of 24 hours from the start of the month: a day that is set back or forth ends an hour off. */
-export function monthSpend(reports: readonly UsageReport[], month: Month, nowMs: number): MonthSpend {
+/** Sums hours into days of 24 hours from the start of the month: a day that is set back or forth ends an hour off. */
+export function monthSpend(hours: UsageReport['rows'], month: Month, nowMs: number): MonthSpend {
   const daysInMonth = Math.round((month.endMs - month.startMs) / DAY_MS)
   const today = Math.min(daysInMonth - 1, Math.floor((nowMs - month.startMs) / DAY_MS))
   const byDay = Array.from({ length: today + 1 }, () => 0n)
   let spentNanos = 0n
-  for (const { time, costNanos } of reports.flatMap(({ rows }) => rows)) {
+  for (const { time, costNanos } of hours) {
     const day = time === undefined ? -1 : Math.floor((Date.parse(time) - month.startMs) / DAY_MS)
     if (day < 0) continue
     const place = Math.min(day, today)

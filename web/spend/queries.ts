@@ -2,13 +2,31 @@
 import { queryOptions } from '@tanstack/react-query'
 import { LEDGER_V1 } from '../../src/contract/budgets.v1.ts'
 import type { ResponseOf } from '../../src/contract/endpoint.ts'
+import { POLLUX_V1 } from '../../src/contract/pollux.v1.ts'
 import { PRICES_V1 } from '../../src/contract/prices.v1.ts'
 import { client } from '../session.ts'
+import type { Month } from './month.ts'
 import type { BudgetPlace } from './tree.ts'
 
 export type CapHitJson = ResponseOf<typeof LEDGER_V1.searchCapHits>['capHits'][number]
 export type PriceJson = ResponseOf<typeof PRICES_V1.listPrices>['prices'][number]
 export type OverrideJson = ResponseOf<typeof PRICES_V1.listPriceOverrides>['priceOverrides'][number]
+
+/** A month by the hour: of everything that was spent, in deleted projects too, or of one project or key. */
+export const monthQuery = ({ project, key }: BudgetPlace, { startMs, endMs }: Month) => {
+  const query = {
+    ...(project === null ? {} : { project }),
+    ...(key === null ? {} : { key }),
+    startTime: new Date(startMs).toISOString(),
+    endTime: new Date(endMs).toISOString(),
+    granularity: 'hour' as const,
+    groupBy: ['time' as const],
+  }
+  return queryOptions({
+    queryKey: ['usage', 'month', query],
+    queryFn: () => client.call(POLLUX_V1.searchUsage, { query }),
+  })
+}
 
 /** Which budgets refused calls, the last first. */
 export const capHitsQuery = ({ project, key }: BudgetPlace) =>

@@ -1,16 +1,8 @@
-import { useQueries, useQuery } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { useMemo } from 'react'
 import { Link } from 'react-router'
 import { keyPath, spendPath } from '../paths.ts'
-import {
-  type BudgetJson,
-  type ProjectJson,
-  type UsageReport,
-  budgetsQuery,
-  keysQuery,
-  projectsQuery,
-  usageQuery,
-} from '../queries.ts'
+import { type BudgetJson, budgetsQuery, keysQuery, projectsQuery } from '../queries.ts'
 import { exactDollars, shownDollars } from '../ui/dollars.ts'
 import { ErrorNotice } from '../ui/notice.tsx'
 import { Page } from '../ui/page.tsx'
@@ -19,10 +11,10 @@ import { BudgetTree } from './budget-tree.tsx'
 import { CapHits } from './cap-hits.tsx'
 import { LedgerCheck } from './ledger-check.tsx'
 import { MonthChart } from './month-chart.tsx'
-import { type Month, capDay, monthOf, monthSpend } from './month.ts'
-import { capHitsQuery } from './queries.ts'
+import { type MonthSpend, capDay, monthOf, monthSpend } from './month.ts'
+import { capHitsQuery, monthQuery } from './queries.ts'
 import { SpendTabs } from './spend-tabs.tsx'
-import { type BudgetPlace, nameOf, pathOf, treeOf } from './tree.ts'
+import { type BudgetPlace, budgetsAt, nameOf, treeOf } from './tree.ts'
 import './spend.css'
 
 const EVERYTHING = { project: '', key: '' } as const
@@ -72,7 +64,7 @@ export function SpendScreen() {
         )}
         {budgets.data !== undefined && projects.data !== undefined && (
           <>
-            <ThisMonth place={place} projects={active} budgets={budgets.data} />
+            <ThisMonth place={place} budgets={budgets.data} />
             <section className="spend-screen__part" aria-labelledby="budgets-title">
               <h2 id="budgets-title">Budgets</h2>
               <p className="quiet">
@@ -110,68 +102,60 @@ function placeOf({ project, key }: { readonly project: string; readonly key: str
 
 interface ThisMonthProps {
   readonly place: BudgetPlace
-  readonly projects: readonly ProjectJson[]
   readonly budgets: readonly BudgetJson[]
 }
 
-function ThisMonth({ place, projects, budgets }: ThisMonthProps) {
+function ThisMonth({ place, budgets }: ThisMonthProps) {
   const nowMs = useMemo(() => Date.now(), [])
   const month = monthOf(budgets, nowMs)
-  const ids = place.project === null ? projects.map(({ projectId }) => projectId) : [place.project]
-  const { reports, error } = useMonth(ids, place.key, month)
-  const spend = monthSpend(reports, month, nowMs)
-  const capNanos = leastCap(budgets, place)
-  const day = capNanos === null ? null : capDay(capNanos, spend)
+  const { data, error } = useQuery(monthQuery(place, month))
+  const capNanos = leastCap(budgetsAt(budgets, place))
   return (
     <section className="panel" aria-labelledby="month-title">
       <h2 id="month-title">This month</h2>
       {error !== null && <ErrorNotice title="The usage could not be read" error={error} />}
+      {data === undefined && error === null && <div className="waiting" />}
+      {data !== undefined && (
+        <Spent spend={monthSpend(data.rows, month, nowMs)} startMs={month.startMs} {...{ place, capNanos }} />
+      )}
+    </section>
+  )
+}
+
+interface SpentProps {
+  readonly spend: MonthSpend
+  readonly startMs: number
+  readonly place: BudgetPlace
+  readonly capNanos: bigint | null
+}
+
+function Spent({ spend, startMs, place, capNanos }: SpentProps) {
+  const day = capNanos === null ? null : capDay(capNanos, spend)
+  return (
+    <>
       <dl className="sums">
         <Sum name="So far" nanos={spend.spentNanos} />
         {spend.forecastNanos !== null && <Sum name="By its end, at this pace" nanos={spend.forecastNanos} />}
         {capNanos === null ? (
           <div>
             <dt>Cap</dt>
-            <dd className="quiet">none</dd>
+            <dd className="quiet">{place.project === null ? 'none' : 'none of its own'}</dd>
           </div>
         ) : (
           <Sum name="Cap" nanos={capNanos} />
         )}
       </dl>
-      <MonthChart spend={spend} capNanos={capNanos} startMs={month.startMs} />
+      <MonthChart spend={spend} capNanos={capNanos} startMs={startMs} />
       {day !== null && (
         <p className="status status--look">At this pace the cap is reached on day {day} of the month.</p>
       )}
-    </section>
+    </>
   )
 }
 
-/** This month by the hour, of each project that has answered so far. */
-function useMonth(projects: readonly string[], key: string | null, { startMs, endMs }: Month) {
-  const [startTime, endTime] = [new Date(startMs).toISOString(), new Date(endMs).toISOString()]
-  return useQueries({
-    queries: projects.map(project =>
-      usageQuery({
-        project,
-        ...(key === null ? {} : { key }),
-        startTime,
-        endTime,
-        granularity: 'hour',
-        groupBy: ['time'],
-      }),
-    ),
-    combine: results => ({
-      reports: results.flatMap(({ data }): UsageReport[] => (data === undefined ? [] : [data])),
-      error: results.find(({ error }) => error !== null)?.error ?? null,
-    }),
-  })
-}
-
-/** Of the monthly budgets that bind calls there, the least: at its cap they stop. */
-function leastCap(budgets: readonly BudgetJson[], place: BudgetPlace): bigint | null {
-  const caps = pathOf(budgets, place)
-    .filter(({ period }) => period === 'month')
-    .map(({ cap }) => BigInt(cap))
+/** Of monthly budgets the least. One further up is no measure of a pace: others spend under it too. */
+function leastCap(own: readonly BudgetJson[]): bigint | null {
+  const caps = own.filter(({ period }) => period === 'month').map(({ cap }) => BigInt(cap))
   return caps.reduce<bigint | null>((least, cap) => (least === null || cap < least ? cap : least), null)
 }
 

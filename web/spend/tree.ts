@@ -22,32 +22,32 @@ interface Facts {
 }
 
 /**
- * The organization, the live projects, and the keys that have a budget: of one project, where the place is in one. A place
- * that is a key is always there.
+ * The organization, the live projects, and the keys that have a budget: of one project, where the place is one, and of one
+ * key, with a budget or without, where it is that.
  */
 export function treeOf({ budgets, projects, keys }: Facts, place: BudgetPlace): readonly BudgetNode[] {
   const nodes: BudgetNode[] = [
-    { ...ORGANIZATION, name: 'Organization', depth: 0, budgets: at(budgets, ORGANIZATION) },
+    { ...ORGANIZATION, name: 'Organization', depth: 0, budgets: budgetsAt(budgets, ORGANIZATION) },
   ]
   for (const { projectId, displayName, state } of projects) {
     if (state !== 'ACTIVE' || (place.project !== null && place.project !== projectId)) continue
     const here = { project: projectId, key: null }
-    nodes.push({ ...here, name: displayName ?? projectId, depth: 1, budgets: at(budgets, here) })
-    const ids = new Set(budgets.flatMap(({ project, key }) => (project === projectId && key ? key : [])))
-    if (place.key !== null && place.project === projectId) ids.add(place.key)
+    nodes.push({ ...here, name: displayName ?? projectId, depth: 1, budgets: budgetsAt(budgets, here) })
+    const ids =
+      place.key === null
+        ? new Set(budgets.flatMap(({ project, key }) => (project === projectId && key ? key : [])))
+        : [place.key]
     for (const id of ids) {
       const key = { project: projectId, key: id }
-      nodes.push({ ...key, name: nameOf({ projects, keys }, key), depth: 2, budgets: at(budgets, key) })
+      nodes.push({
+        ...key,
+        name: nameOf({ projects, keys }, key),
+        depth: 2,
+        budgets: budgetsAt(budgets, key),
+      })
     }
   }
   return nodes
-}
-
-/** The budgets that bind calls there: its own and those above. */
-export function pathOf(budgets: readonly BudgetJson[], place: BudgetPlace): readonly BudgetJson[] {
-  const places = [place, { ...place, key: null }, ORGANIZATION]
-  const seen = new Set(places.map(({ project, key }) => `${project ?? ''} ${key ?? ''}`))
-  return budgets.filter(({ project, key }) => seen.has(`${project ?? ''} ${key ?? ''}`))
 }
 
 /** The name of a key by its project and id. */
@@ -60,6 +60,7 @@ export function nameOf(
   return found?.displayName ?? key ?? ''
 }
 
-function at(budgets: readonly BudgetJson[], place: BudgetPlace): readonly BudgetJson[] {
+/** The place's own: the cap of a project's tier is the project's. */
+export function budgetsAt(budgets: readonly BudgetJson[], place: BudgetPlace): readonly BudgetJson[] {
   return budgets.filter(({ project = null, key = null }) => project === place.project && key === place.key)
 }
