@@ -135,6 +135,21 @@ export function chunkedReply(pieces: readonly string[], type: string): Buffer {
   )
 }
 
+export const FRAMINGS = ['chunked', 'until it closes'] as const
+
+/** A reply that ends well, whatever it says: in one chunk and a last one, or with its connection. */
+export function endedReply(framing: (typeof FRAMINGS)[number], body: Buffer, type: string): Buffer {
+  const isChunked = framing === 'chunked'
+  const head = headOf(200, {
+    'content-type': type,
+    ...(isChunked ? { 'transfer-encoding': 'chunked' } : { connection: 'close' }),
+  })
+  if (!isChunked) return Buffer.concat([Buffer.from(head), body])
+  const chunk =
+    body.length === 0 ? [] : [Buffer.from(`${body.length.toString(16)}\r\n`), body, Buffer.from('\r\n')]
+  return Buffer.concat([Buffer.from(head), ...chunk, Buffer.from('0\r\n\r\n')])
+}
+
 /** Where the body of a reply starts. */
 export function bodyStart(reply: Buffer): number {
   return reply.indexOf('\r\n\r\n') + 4

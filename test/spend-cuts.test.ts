@@ -19,7 +19,14 @@ import type { RecordRow } from '../src/storage/record-row.ts'
 import type { Storage } from '../src/storage/storage.ts'
 import { ceiling } from './ceiling.ts'
 import { createKey, cutGateway, listenFor, repliesOf, testAudit } from './cut-gateway.ts'
-import { type CuttingUpstream, type Plan, startCuttingUpstream, wholeReply } from './cutting-upstream.ts'
+import {
+  type CuttingUpstream,
+  FRAMINGS,
+  type Plan,
+  endedReply,
+  startCuttingUpstream,
+  wholeReply,
+} from './cutting-upstream.ts'
 import { readRecords, recordsOfCalls } from './records.ts'
 import { FORMS, type Form, openCall } from './traffic.ts'
 
@@ -50,6 +57,7 @@ const CHUNKS = [
 ].map(chunk => JSON.stringify(chunk))
 
 const { bodies: BODIES, replies: REPLIES } = repliesOf(CHUNKS)
+const TYPES = { sse: 'text/event-stream', array: 'application/json; charset=UTF-8' }
 
 let dataDir: string
 let storage: Storage
@@ -179,6 +187,36 @@ describe('the upstream breaks off at each byte', () => {
         if (bytes < reply.length) expect(isGood, `byte ${bytes}`).toBe(false)
         // A reset may overtake the last bytes.
         else if (how === 'end') expect(isGood).toBe(true)
+      }
+    },
+  )
+})
+
+describe('the stream lacks its end from each byte on, and its connection ends well', () => {
+  test.each((['sse', 'array'] as const).flatMap(form => FRAMINGS.map(framing => [form, framing] as const)))(
+    '%s, %s: only a reply that is whole is posted with its cost, and ends well',
+    async (form, framing) => {
+      const whole = Buffer.from(BODIES[form].join(''))
+      // An event that lacks its empty line is one all the same.
+      const wholeBytes = form === 'sse' ? whole.length - '\r\n\r\n'.length : whole.length
+      const offsets = Array.from({ length: whole.length + 1 }, (_, at) => at)
+      const cuts = await inBatches(offsets, batch =>
+        Promise.all(
+          batch.map(async bytes => {
+            const reply = endedReply(framing, whole.subarray(0, bytes), TYPES[form])
+            const { name, call } = planned(form, { reply, after: framing === 'chunked' ? 'keep' : 'end' })
+            return { name, bytes, ...(await call.ended) }
+          }),
+        ),
+      )
+      const records = await onlyRecords(cuts.map(({ name }) => name))
+      for (const [place, { bytes, text, isWhole }] of cuts.entries()) {
+        const [record, where] = [records[place], `byte ${bytes}`]
+        const isGood = bytes >= wholeBytes
+        if (record !== undefined) expectBooked(record, isGood ? 'posted' : 'estimated', where)
+        expect(isWhole, where).toBe(isGood)
+        if (isGood) expect(text, where).toBe(whole.toString('utf8', 0, bytes))
+        else expect(text, where).toContain('UPSTREAM_BROKEN')
       }
     },
   )

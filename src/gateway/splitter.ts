@@ -15,6 +15,8 @@ export interface Splitter {
   rest(): Buffer
   /** What is left when the stream has ended, as a piece: some servers leave out the empty line, or the array. */
   last(): Piece
+  /** Whether the stream may end here: nothing is left but the end of the array, or a last piece that can be read. */
+  isWhole(): boolean
 }
 
 const EMPTY: Buffer = Buffer.alloc(0)
@@ -47,6 +49,10 @@ export class EventSplitter implements Splitter {
 
   last(): Piece {
     return { bytes: this.#pending, json: eventJson(this.#pending) }
+  }
+
+  isWhole(): boolean {
+    return this.#pending.toString('utf8').trim() === '' || this.last().json !== null
   }
 
   /** The index after the first empty line, or -1. */
@@ -102,6 +108,11 @@ export class ElementSplitter implements Splitter {
 
   last(): Piece {
     return { bytes: this.#pending, json: elementJson(this.#pending) }
+  }
+
+  isWhole(): boolean {
+    const isClosed = this.#depth === 0 && /^\s*\]?\s*$/.test(this.#pending.toString('utf8'))
+    return isClosed || this.last().json !== null
   }
 
   /** Takes one byte; true when it ends an element. */

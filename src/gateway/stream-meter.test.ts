@@ -132,6 +132,79 @@ describe('the end of a stream waits for its usage to be durable', () => {
   })
 })
 
+describe('a stream that ends well, but not in what it says, ends as one that broke off', () => {
+  const begun = { ...text(), usageMetadata: { promptTokenCount: 3 } }
+  const error = { error: { code: 503, status: 'UNAVAILABLE', message: 'overloaded' } }
+  const array = (...chunks: object[]): string =>
+    `[${chunks.map(chunk => JSON.stringify(chunk)).join(',\r\n')}`
+
+  it.each([
+    ['without a finish reason', true, event(begun)],
+    ['with one that is null', true, event({ ...begun, candidates: [{ finishReason: null }] })],
+    ['with a candidate that is not finished', true, event(text(1)) + event(finish())],
+    ['without a candidate', true, event({ usageMetadata: { promptTokenCount: 3 } })],
+    ['in the middle of an event', true, event(finish()) + event(finish()).slice(0, 40)],
+    ['in the middle of an element', false, array(finish(), finish()).slice(0, -10)],
+    ['without the end of its array', false, array(finish())],
+    ['with something behind its array', false, `${array(finish())}]<p>`],
+  ])('%s', async (_, events, sent) => {
+    const { meter, sink, client, send, answer, settled, endings } = play(events)
+    meter.start(sink)
+    send(sent)
+    answer.finish(null)
+    expect(client.over).toBeNull()
+    await settled()
+    expect(endings).toMatchObject([{ outcome: 'estimated', httpStatus: 200, usage: { promptTokens: 3 } }])
+    expect(client.over).toBe('cut')
+    expect(client.text).toContain('UPSTREAM_BROKEN')
+  })
+
+  it.each([
+    ['before it is finished', event(begun) + event(error)],
+    ['after it is finished', event(finish()) + event(error)],
+  ])('but for an error of its own %s, which is its end', async (_, sent) => {
+    const { meter, sink, client, send, answer, settled, endings } = play()
+    meter.start(sink)
+    send(sent)
+    answer.finish(null)
+    await settled()
+    expect(endings).toMatchObject([{ outcome: 'estimated' }])
+    expect(client.over).toBe('ended')
+    expect(client.text).toContain('overloaded')
+    expect(client.text).not.toContain('UPSTREAM_BROKEN')
+  })
+
+  it('also when nobody listens any more', async () => {
+    const { meter, sink, send, answer, settled, endings } = play()
+    meter.start(sink)
+    meter.leave(60_000)
+    send(event(begun) + event(error))
+    answer.finish(null)
+    await settled()
+    expect(endings).toMatchObject([{ outcome: 'estimated', httpStatus: 499 }])
+  })
+
+  it.each([
+    [
+      'a prompt that was blocked',
+      true,
+      event({ ...begun, candidates: [], promptFeedback: { blockReason: 'S' } }),
+    ],
+    ['its usage last', true, event(finish()) + event({ usageMetadata: { promptTokenCount: 3 } })],
+    ['empty lines', true, `${event(finish())}\r\n\n `],
+    ['a call of a tool', true, event({ ...finish(), candidates: [{ content: {}, finishReason: 'STOP' }] })],
+    ['an array and its line', false, `${array(text(), finish())}\n]\n`],
+  ])('and one with %s is whole', async (_, events, sent) => {
+    const { meter, sink, client, send, answer, settled, endings } = play(events)
+    meter.start(sink)
+    send(sent)
+    answer.finish(null)
+    await settled()
+    expect(endings).toMatchObject([{ outcome: 'posted' }])
+    expect(client).toMatchObject({ over: 'ended', text: sent })
+  })
+})
+
 describe('no credential leaves in a stream', () => {
   const suspended = { error: { code: 403, message: `Consumer 'api_key:${CREDENTIAL}' has been suspended.` } }
 
@@ -155,10 +228,11 @@ describe('no credential leaves in a stream', () => {
   it('when it stands in something that is no JSON', async () => {
     const { meter, sink, client, send, answer, settled } = play()
     meter.start(sink)
-    send(`: ${CREDENTIAL}\n\n<p>${CREDENTIAL}`)
+    send(`: ${CREDENTIAL}\n\n${event(finish())}\n<p>${CREDENTIAL}</p>\n\n<p>${CREDENTIAL}`)
     answer.finish(null)
     await settled()
-    expect(client.text).toBe(': …\n\n<p>…')
+    expect(client.text.startsWith(': …\n\n')).toBe(true)
+    expect(client.text).not.toContain(CREDENTIAL)
   })
 })
 

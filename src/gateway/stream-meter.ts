@@ -1,4 +1,4 @@
-import type { ApiError } from '../domain/error.ts'
+import { ApiError } from '../domain/error.ts'
 import { type JsonObject, asObject, fieldOf, listOf } from '../domain/proto-json.ts'
 import type { Usage } from '../domain/usage.ts'
 import { renderError, toApiError } from '../http/render.ts'
@@ -27,6 +27,9 @@ export interface StreamMeterOptions {
  * Passes a stream on piece by piece, unchanged, and reads its usage on the way. From the piece that finishes the last
  * candidate seen on, everything is held until the usage is durable (MONEY.md rule 20): no client sees an end that a crash
  * could undo. When the client leaves or is cut, the upstream is read on for its usage, for at most `drainMs`.
+ *
+ * That the connection ended well does not make a stream whole: a proxy in between may end what it did not get, and a reply
+ * without a length ends with the connection. Only one that says it is finished is posted by its usage (rule 17).
  */
 export class StreamMeter implements ReplyStream, BodyConsumer {
   readonly #options: StreamMeterOptions
@@ -37,8 +40,10 @@ export class StreamMeter implements ReplyStream, BodyConsumer {
   readonly #seen = new Set<number>()
   readonly #finished = new Set<number>()
   #isBlocked = false
+  /** The upstream said an error inside the stream. */
+  #isFailed = false
   #held: Buffer[] | null = null
-  /** The upstream said an error inside the stream, and the client was told: nothing comes after it. */
+  /** The client was told the error that the upstream said: nothing comes after it. */
   #refused = false
   #responseBytes = 0
   #pieces = 0
@@ -98,8 +103,9 @@ export class StreamMeter implements ReplyStream, BodyConsumer {
 
   #take(piece: Piece): void {
     if (piece.json !== null) {
-      const error = asObject(piece.json['error'])
-      if (error !== null && this.#clientStatus === null && !this.#refused) {
+      const isError = asObject(piece.json['error']) !== null
+      this.#isFailed ||= isError
+      if (isError && this.#clientStatus === null && !this.#refused) {
         this.#refuse(piece.json)
         return
       }
@@ -129,13 +135,17 @@ export class StreamMeter implements ReplyStream, BodyConsumer {
       if (candidate === null) continue
       const index = typeof candidate['index'] === 'number' ? candidate['index'] : 0
       this.#seen.add(index)
-      if (candidate['finishReason'] !== undefined) this.#finished.add(index)
+      if ((candidate['finishReason'] ?? null) !== null) this.#finished.add(index)
     }
     if (asObject(json['promptFeedback'])?.['blockReason'] !== undefined) this.#isBlocked = true
-    const isFinished = this.#finished.size > 0 && this.#finished.size === this.#seen.size
-    if (this.#isBlocked || this.#isOver || isFinished) this.#held ??= []
+    if (this.#isOver || this.#isFinished()) this.#held ??= []
     // Another candidate has begun after all: how many there will be is not told.
     else this.#release()
+  }
+
+  /** Whether nothing more has to come: every candidate seen is finished, or the prompt was blocked. */
+  #isFinished(): boolean {
+    return this.#isBlocked || (this.#finished.size > 0 && this.#finished.size === this.#seen.size)
   }
 
   #release(): void {
@@ -189,8 +199,8 @@ export class StreamMeter implements ReplyStream, BodyConsumer {
     const endedAtMs = performance.now()
     this.#isOver = true
     if (this.#draining !== null) clearTimeout(this.#draining)
-    const failure = cause === null ? null : failureOf(cause)
     if (cause === null) this.#takeLast()
+    const failure = cause === null ? this.#shortfall() : failureOf(cause)
     try {
       await this.#options.settle({
         outcome: failure === null && this.#usage !== null ? 'posted' : 'estimated',
@@ -207,6 +217,12 @@ export class StreamMeter implements ReplyStream, BodyConsumer {
       return
     }
     this.#end(failure)
+  }
+
+  /** What is wrong with a stream whose connection ended well; null: nothing. */
+  #shortfall(): ApiError | null {
+    if (this.#isFinished() && !this.#isFailed && this.#options.splitter.isWhole()) return null
+    return new ApiError('UPSTREAM_BROKEN', 'The upstream ended its stream before the reply was whole.')
   }
 
   /** Lets the held pieces go, or says what went wrong instead of an end. */
