@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto'
 import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { type Kysely, sql } from 'kysely'
 import { expect, test } from 'vitest'
 import type { ApiError } from '../src/domain/error.ts'
 import { openEngine } from '../src/storage/engine.ts'
+import type { Database } from '../src/storage/schema.ts'
 import { openStorage } from '../src/storage/open.ts'
 import type { Change } from '../src/storage/storage.ts'
 import type { Place } from './storage-fixture.ts'
@@ -280,4 +282,29 @@ describeOnPostgres('several nodes', engine => {
     expect(records?.length).toBe(kept.length)
     expect(kept.length).toBeGreaterThan(0)
   })
+})
+
+test('what SQLite rolled back by itself, as on a full disk, fails for that reason, and nothing of it is stored', async () => {
+  const dataDir = freshFolder()
+  mkdirSync(dataDir)
+  const engine = openEngine({ kind: 'sqlite', path: join(dataDir, 'full.db') })
+  const { db } = engine
+  await sql`create table t (x text)`.execute(db)
+  const insert = (trx: Kysely<Database>, bytes: number) =>
+    sql`insert into t values (${'x'.repeat(bytes)})`.execute(trx)
+  await sql`pragma max_page_count = 2`.execute(db)
+  const error: unknown = await db
+    .transaction()
+    .execute(async trx => {
+      await insert(trx, 1)
+      await insert(trx, 100_000).catch(() => {})
+      await insert(trx, 2)
+    })
+    .catch((error: unknown) => error)
+  expect(engine.failureOf(error)).toBe('unavailable')
+  const stored = async () => (await sql`select x from t`.execute(db)).rows
+  expect(await stored()).toEqual([])
+  await db.transaction().execute(trx => insert(trx, 3))
+  expect(await stored()).toEqual([{ x: 'xxx' }])
+  await engine.close()
 })

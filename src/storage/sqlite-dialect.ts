@@ -33,7 +33,7 @@ class TransactionalSqliteAdapter extends SqliteAdapter {
   }
 }
 
-/** What a rollback does when its transaction went with the database it was in. */
+/** What a rollback does when its transaction is gone: with the database it was in, or rolled back by SQLite. */
 const NOTHING: SqliteStatement = {
   reader: false,
   all: () => [],
@@ -52,6 +52,8 @@ class Connection implements SqliteDatabase {
   #inTransaction = false
   /** Why nothing may be asked before reopening. */
   #failure: Error | null = null
+  /** Why SQLite rolled the transaction back by itself, as on a full disk (sqlite.org/lang_transaction.html, 2.5). */
+  #undone: Error | null = null
 
   constructor(database: DatabaseSync, reopen: (() => DatabaseSync) | null) {
     this.#database = database
@@ -64,11 +66,14 @@ class Connection implements SqliteDatabase {
   }
 
   prepare(sql: string): SqliteStatement {
+    if (sql === 'rollback' && (this.#failure !== null || this.#undone !== null)) {
+      this.#inTransaction = false
+      this.#undone = null
+      return NOTHING
+    }
+    // Alone it would be stored, without the rest of its transaction.
+    if (this.#undone !== null) throw this.#undone
     if (this.#failure !== null) {
-      if (sql === 'rollback') {
-        this.#inTransaction = false
-        return NOTHING
-      }
       if (this.#inTransaction || this.#reopen === null) throw this.#failure
       this.close()
       this.#database = this.#reopen()
@@ -99,6 +104,7 @@ class Connection implements SqliteDatabase {
         return answer
       } catch (error) {
         if (this.#reopen !== null && isIoError(error)) this.#failure = error
+        else if (this.#inTransaction && !this.#database.isTransaction) this.#undone = error as Error
         throw error
       }
     }
