@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { APIKEYS_V2 } from '../src/contract/apikeys.v2.ts'
 import { POLLUX_V1 } from '../src/contract/pollux.v1.ts'
@@ -255,6 +256,18 @@ describe('a session', () => {
     expect((await look()).status).toBe(200)
     management.advance(SESSION_IDLE_MS)
     expect((await look()).reason).toBe('SESSION_ENDED')
+  })
+
+  it('is served where the database does not take when it was seen, as on a full disk', async () => {
+    const browser = await setUpOwner(management)
+    const database = new DatabaseSync(management.databasePath)
+    database.exec(`create trigger full before update of last_seen_time on session
+      begin select raise(abort, 'full'); end`)
+    database.close()
+    management.advance(SESSION_IDLE_MS - 60_000)
+    expect((await browser.ask('GET', '/pollux/v1/session')).status).toBe(200)
+    management.advance(120_000)
+    expect((await browser.ask('GET', '/pollux/v1/session')).reason).toBe('SESSION_ENDED')
   })
 
   it('is listed and ended by its person, and all of them by an owner, at once and on the record', async () => {

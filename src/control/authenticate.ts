@@ -77,7 +77,9 @@ async function signedInBy(cookie: string, { sessions, now }: TokenSource): Promi
   const found = await sessions.find(digestOf(cookie))
   const nowMs = now()
   if (found === null || !isLive(found.session, nowMs)) return null
-  if (nowMs >= found.session.lastSeenTimeMs + SEEN_EVERY_MS) await sessions.seen(found.session.uid, nowMs)
+  // On a full disk people still look and revoke: a session that cannot be noted as seen only ends earlier.
+  if (nowMs >= found.session.lastSeenTimeMs + SEEN_EVERY_MS)
+    await sessions.seen(found.session.uid, nowMs).catch(() => {})
   return found
 }
 
