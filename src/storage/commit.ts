@@ -4,6 +4,7 @@ import type { Budget } from '../domain/budget.ts'
 import type { Key } from '../domain/key.ts'
 import type { Project } from '../domain/project.ts'
 import type { AuditChain } from './audit-chain.ts'
+import { isDiskFull } from './ballast.ts'
 import type { Engine } from './engine.ts'
 import { Gate } from './gate.ts'
 import { assertWanted } from './patience.ts'
@@ -68,14 +69,28 @@ export class Committer {
     return result
   }
 
-  /** Like `commit`; but `work` gives null when it found nothing to change, and then nothing is written. */
+  /**
+   * Like `commit`; but `work` gives null when it found nothing to change, and then nothing is written. On a full disk `work` is
+   * done again in the room that the ballast gives up.
+   */
   async commitIfAny<Result>(
     trail: Trail,
     work: (trx: Db, nowMs: number) => Promise<Outcome<Result> | null>,
   ): Promise<Result | null> {
     return await this.#gate.pass(async () => {
       assertWanted()
-      return await this.#commit(trail, work)
+      try {
+        return await this.#commit(trail, work)
+      } catch (error) {
+        const { ballast, db } = this.#engine
+        if (ballast === null || !isDiskFull(error)) throw error
+        return await ballast.lend(db, free =>
+          this.#commit(trail, async (trx, nowMs) => {
+            await free(trx)
+            return await work(trx, nowMs)
+          }),
+        )
+      }
     })
   }
 

@@ -9,6 +9,7 @@ import { Worker } from 'node:worker_threads'
 import type { Expression, RawBuilder } from 'kysely'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import { DatabaseError } from 'pg'
+import { Ballast } from './ballast.ts'
 import { Patience } from './patience.ts'
 import { ConnectionBroken, WATCH_LIMITS, openPostgresPool } from './postgres-pool.ts'
 import type { Database, Db } from './schema.ts'
@@ -34,6 +35,8 @@ export interface Engine {
   readonly watch: Kysely<Database>
   /** How long is waited for it; null where it cannot fall silent. */
   readonly patience: Patience | null
+  /** Room that changes have on a full disk; null where the database is elsewhere, or in memory. */
+  readonly ballast: Ballast | null
   /** Connections from before this moment have to prove themselves: one that stays silent is not waited for. */
   renewConnections(): void
   close(): Promise<void>
@@ -143,6 +146,7 @@ function openSqlite(path: string): Engine {
     db,
     watch: db,
     patience: null,
+    ballast: isFile ? new Ballast(path) : null,
     renewConnections: () => {},
     close: () => db.destroy(),
     hasPeers: false,
@@ -247,6 +251,7 @@ function openPostgres(url: string): Engine {
     db,
     watch,
     patience,
+    ballast: null,
     renewConnections: () => pool.renew(),
     async close() {
       await Promise.all([db.destroy(), watch.destroy()])

@@ -48,6 +48,8 @@ export class UsageLog {
   async append(number: number, message: AppendMessage): Promise<void> {
     if (number === this.#committed) return
     const { batches } = message
+    const { ballast, db } = this.#engine
+    if (ballast?.isWhole === false) await ballast.regain(db)
     for (const { block } of batches) {
       if (!this.#inserts.has(block)) await this.#open(block)
     }

@@ -149,6 +149,7 @@ async function serve(options: StorageThreadOptions): Promise<void> {
   const lock = lockFolders(options)
   const nodeId = nodeIdOf(options.dataDir)
   const engine = await openDatabase(options.engine)
+  engine.ballast?.fill()
   const translate = (error: unknown): ApiError => {
     const translated = toApiError(error, engine)
     if (translated.reason === 'DATABASE_DAMAGED') emit({ kind: 'damaged', error: encodeError(translated) })
