@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { SERVED_PLAINLY, type Served } from '../domain/cost.ts'
 import { type JsonObject, asObject, listOf } from '../domain/proto-json.ts'
 import { type ModalityCount, NO_USAGE, type Usage, type UsageDetails } from '../domain/usage.ts'
@@ -12,8 +13,17 @@ export interface ReplyFacts {
   readonly grounding: Grounding | null
 }
 
-/** What is charged beside tokens: tools by use (gemini-wire 6.4), and what was made by the piece. */
-export type Grounding = Omit<Served, 'tier' | 'storedTokenSeconds'>
+/**
+ * What is charged beside tokens: tools by use (gemini-wire 6.4), and what was made by the piece. Each use by what tells it
+ * from others, with how often one piece of the reply named it.
+ */
+export interface Grounding {
+  readonly searches: Uses
+  readonly maps: Uses
+  readonly songs: Uses
+}
+
+type Uses = Map<string, number>
 
 /**
  * Reads `usageMetadata` and `modelVersion` of a reply (gemini-wire 2.7; zero-valued fields are omitted by Google). A
@@ -35,21 +45,38 @@ export function readReply(reply: JsonObject): ReplyFacts {
  * sound in it is a song where songs are billed.
  */
 function readGrounding(candidates: unknown): Grounding | null {
-  const grounding = { searchQueries: 0, searchPrompts: 0, mapsQueries: 0 }
-  let songs = 0
-  for (const element of listOf(candidates)) {
+  let grounding: Grounding | null = null
+  for (const [position, element] of listOf(candidates).entries()) {
     const candidate = asObject(element)
-    if (hasSound(asObject(candidate?.['content'])?.['parts'])) songs++
+    const isSong = hasSound(asObject(candidate?.['content'])?.['parts'])
     const metadata = asObject(candidate?.['groundingMetadata'])
-    if (metadata === null) continue
-    const queries = [...listOf(metadata['webSearchQueries']), ...listOf(metadata['imageSearchQueries'])]
-    grounding.searchQueries += queries.length
-    if (queries.length > 0) grounding.searchPrompts = 1
-    const isMaps = listOf(metadata['groundingChunks']).some(chunk => asObject(chunk)?.['maps'] !== undefined)
-    if (isMaps) grounding.mapsQueries++
+    if (metadata === null && !isSong) continue
+    grounding ??= { searches: new Map(), maps: new Map(), songs: new Map() }
+    const index = typeof candidate?.['index'] === 'number' ? candidate['index'] : position
+    if (isSong) add(grounding.songs, `${index}`)
+    for (const name of SEARCHES) {
+      for (const query of listOf(metadata?.[name])) add(grounding.searches, useOf(index, name, query))
+    }
+    const isMaps = listOf(metadata?.['groundingChunks']).some(
+      chunk => asObject(chunk)?.['maps'] !== undefined,
+    )
+    if (isMaps) add(grounding.maps, `${index}`)
   }
-  if (grounding.searchQueries + grounding.mapsQueries + songs === 0) return null
-  return { ...grounding, units: songs === 0 ? null : { song: songs } }
+  return grounding
+}
+
+const SEARCHES = ['webSearchQueries', 'imageSearchQueries'] as const
+
+/** Of bounded length: a long query counts by its digest. */
+function useOf(index: number, list: string, query: unknown): string {
+  const use = JSON.stringify([index, list, query])
+  return use.length <= USE_CHARS_MAX ? use : createHash('sha256').update(use).digest('base64')
+}
+
+const USE_CHARS_MAX = 200
+
+function add(uses: Uses, use: string): void {
+  uses.set(use, (uses.get(use) ?? 0) + 1)
 }
 
 function hasSound(parts: unknown): boolean {
@@ -63,19 +90,46 @@ function hasSound(parts: unknown): boolean {
 /** What was served, by the reply's header and body; undefined where both say nothing out of the ordinary. */
 export function servedAs(tier: unknown, grounding: Grounding | null): Served | undefined {
   if (typeof tier !== 'string' && grounding === null) return undefined
-  return { ...SERVED_PLAINLY, ...grounding, tier: typeof tier === 'string' ? tier : null }
-}
-
-/** What two pieces of a stream say together: each tells the whole so far, or its own part; the greater counts. */
-export function moreGrounded(known: Grounding | null, read: Grounding | null): Grounding | null {
-  if (known === null || read === null) return known ?? read
+  const served = { ...SERVED_PLAINLY, tier: typeof tier === 'string' ? tier : null }
+  if (grounding === null) return served
+  const { searches, maps, songs } = grounding
   return {
-    searchQueries: Math.max(known.searchQueries, read.searchQueries),
-    searchPrompts: Math.max(known.searchPrompts, read.searchPrompts),
-    mapsQueries: Math.max(known.mapsQueries, read.mapsQueries),
-    units: (known.units?.song ?? 0) > (read.units?.song ?? 0) ? known.units : read.units,
+    ...served,
+    searchQueries: timesOf(searches),
+    searchPrompts: Math.min(1, searches.size),
+    mapsQueries: timesOf(maps),
+    units: songs.size === 0 ? null : { song: timesOf(songs) },
   }
 }
+
+function timesOf(uses: Uses): number {
+  return [...uses.values()].reduce((sum, times) => sum + times, 0)
+}
+
+/**
+ * What two pieces of a stream say together. Some of Google's models tell the whole so far in each, some only what is new:
+ * what both name counts once, what either names counts. Changes `known`.
+ */
+export function moreGrounded(known: Grounding | null, read: Grounding | null): Grounding | null {
+  if (known === null || read === null) return known ?? read
+  unite(known.searches, read.searches)
+  unite(known.maps, read.maps)
+  unite(known.songs, read.songs)
+  return known
+}
+
+/** What no longer fits in memory counts each time it is named: rather twice than not at all. */
+function unite(known: Uses, read: Uses): void {
+  for (const [use, times] of read) {
+    const before = known.get(use)
+    if (before === undefined && known.size >= USES_MAX) known.set(MORE, (known.get(MORE) ?? 0) + times)
+    else known.set(use, Math.max(before ?? 0, times))
+  }
+}
+
+/** Distinct uses of a reply that are told apart: far more than a model makes. */
+const USES_MAX = 1_000
+const MORE = 'more'
 
 function readUsage(metadata: JsonObject): Usage | null {
   const promptTokens = count(metadata['promptTokenCount'])

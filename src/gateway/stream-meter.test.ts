@@ -303,3 +303,45 @@ describe('pace', () => {
     expect(upstream.aborted).toBeNull()
   })
 })
+
+describe('what a stream says of searches counts once, whichever way it is told', () => {
+  const searched = (webSearchQueries: string[], index = 0) => ({
+    candidates: [{ index, groundingMetadata: { webSearchQueries } }],
+  })
+  const onMaps = (index = 0) => ({
+    candidates: [{ index, groundingMetadata: { groundingChunks: [{ maps: { placeId: 'x' } }] } }],
+  })
+  const sound = (index = 0) => ({
+    candidates: [{ index, content: { parts: [{ inlineData: { mimeType: 'audio/mpeg', data: 'AA==' } }] } }],
+  })
+  const long = 'where '.repeat(100)
+
+  it.each<readonly [string, readonly object[], object]>([
+    ['the whole so far', [searched(['a']), searched(['a', 'b'])], { searchQueries: 2 }],
+    ['only what is new', [searched(['a', 'b']), searched(['c'])], { searchQueries: 3 }],
+    ['the whole, and then nothing', [searched(['a', 'b']), searched([])], { searchQueries: 2 }],
+    ['one run twice', [searched(['a', 'a']), searched(['a', 'a', 'b'])], { searchQueries: 3 }],
+    ['one of each candidate', [searched(['a']), searched(['a'], 1)], { searchQueries: 2 }],
+    ['long ones', [searched([`${long}1`]), searched([`${long}1`, `${long}2`])], { searchQueries: 2 }],
+    ['a prompt, once', [searched(['a']), searched(['b'])], { searchPrompts: 1 }],
+    ['maps, of each candidate', [onMaps(), onMaps(), onMaps(1)], { mapsQueries: 2 }],
+    ['songs, of each candidate', [sound(), sound(), sound(1)], { units: { song: 2 } }],
+  ])('%s', async (_, pieces, served) => {
+    const { meter, sink, send, answer, endings, settled } = play()
+    meter.start(sink)
+    for (const piece of [...pieces, finish()]) send(event(piece))
+    answer.finish(null)
+    await settled()
+    expect(endings[0]?.served).toMatchObject(served)
+  })
+
+  it('and never fewer, however many there are', async () => {
+    const { meter, sink, send, answer, endings, settled } = play()
+    meter.start(sink)
+    for (let piece = 0; piece < 1_200; piece++) send(event(searched([`query ${piece}`])))
+    send(event(finish()))
+    answer.finish(null)
+    await settled()
+    expect(endings[0]?.served?.searchQueries).toBe(1_200)
+  })
+})
