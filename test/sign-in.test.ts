@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { APIKEYS_V2 } from '../src/contract/apikeys.v2.ts'
 import { POLLUX_V1 } from '../src/contract/pollux.v1.ts'
 import { TERMS, TERMS_VERSION } from '../src/domain/terms.ts'
-import { PROOF_MS, SESSION_IDLE_MS, SESSION_MS } from '../src/domain/session.ts'
+import { AUTOMATIC_HEADER, PROOF_MS, SESSION_IDLE_MS, SESSION_MS } from '../src/domain/session.ts'
 import { ACCOUNT_ATTEMPTS_MAX, ADDRESS_ATTEMPTS_MAX } from '../src/control/throttle.ts'
 import { type Management, startManagement } from './management.ts'
 import { OWNER, PASSWORD, TestBrowser, setUpBody, setUpOwner, setUpToken, tokenOf } from './people.ts'
@@ -268,6 +268,16 @@ describe('a session', () => {
     expect((await browser.ask('GET', '/pollux/v1/session')).status).toBe(200)
     management.advance(120_000)
     expect((await browser.ask('GET', '/pollux/v1/session')).reason).toBe('SESSION_ENDED')
+  })
+
+  it('is not kept alive by what a page asks by itself, which is refused when it has ended', async () => {
+    const browser = await setUpOwner(management)
+    const poll = () => browser.ask('GET', '/pollux/v1/session', { headers: { [AUTOMATIC_HEADER]: '1' } })
+    for (let idleMs = 0; idleMs < SESSION_IDLE_MS; idleMs += SESSION_IDLE_MS / 10) {
+      expect((await poll()).status).toBe(200)
+      management.advance(SESSION_IDLE_MS / 10)
+    }
+    expect((await poll()).reason).toBe('SESSION_ENDED')
   })
 
   it('is listed and ended by its person, and all of them by an owner, at once and on the record', async () => {

@@ -2,6 +2,7 @@
 import { type Client, ContractError, createClient } from '../src/contract/client.ts'
 import type { ResponseOf } from '../src/contract/endpoint.ts'
 import { SESSION_V1 } from '../src/contract/sign-in.v1.ts'
+import { isLeftAlone } from './activity.ts'
 import { answerProof, askForProof } from './door/proof.ts'
 
 export type Who = ResponseOf<typeof SESSION_V1.getSession>
@@ -94,5 +95,5 @@ function setToken(value: string | null): void {
 }
 
 function clientOf(bearer: string | null): Client {
-  return createClient({ baseUrl: location.origin, token: bearer })
+  return createClient({ baseUrl: location.origin, token: bearer, isAutomatic: isLeftAlone })
 }

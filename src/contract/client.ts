@@ -1,5 +1,6 @@
 /** The fetch client of the contract: for the command line and the web console, so without anything of Node's. */
 import type { StatusBody } from '../domain/error.ts'
+import { AUTOMATIC_HEADER } from '../domain/session.ts'
 import {
   type BodyOf,
   type Endpoint,
@@ -48,6 +49,8 @@ export interface ClientOptions {
   readonly baseUrl: string
   /** Bearer token; null in a browser, where a session's cookie speaks for whoever is signed in. */
   readonly token: string | null
+  /** Whether nobody asks, but a clock: such a request keeps no session alive. The default is no. */
+  readonly isAutomatic?: () => boolean
   readonly fetch?: typeof fetch
 }
 
@@ -64,19 +67,23 @@ interface PlainInput {
   readonly body?: unknown
 }
 
-export function createClient({ baseUrl, token, fetch: send = fetch }: ClientOptions): Client {
+export function createClient(options: ClientOptions): Client {
+  const { baseUrl, token, isAutomatic = () => false, fetch: send = fetch } = options
   const origin = baseUrl.replace(/\/+$/, '')
   return {
     async call<E extends Endpoint>(endpoint: E, input: CallInput<E>): Promise<ResponseOf<E>> {
       const { params = {}, query = {}, body } = input as PlainInput
       const url = `${origin}${fillTemplate(endpoint.path, params)}${queryString(query)}`
-      const bearer = token === null ? {} : { authorization: `Bearer ${token}` }
+      const who = {
+        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+        ...(isAutomatic() ? { [AUTOMATIC_HEADER]: '1' } : {}),
+      }
       const init: RequestInit =
         endpoint.body === null
-          ? { method: endpoint.method, headers: bearer }
+          ? { method: endpoint.method, headers: who }
           : {
               method: endpoint.method,
-              headers: { ...bearer, 'content-type': 'application/json' },
+              headers: { ...who, 'content-type': 'application/json' },
               body: JSON.stringify(body ?? {}),
             }
       const { response, text } = await exchange(send, url, init)

@@ -4,7 +4,7 @@ import { digestOf } from '../domain/digest.ts'
 import { ApiError } from '../domain/error.ts'
 import { isKeyString } from '../domain/keystring.ts'
 import { ORGANIZATION_OWNER, type Principal, isRole } from '../domain/permission.ts'
-import { SEEN_EVERY_MS, type Session, isLive } from '../domain/session.ts'
+import { AUTOMATIC_HEADER, SEEN_EVERY_MS, type Session, isLive } from '../domain/session.ts'
 import { type User, subjectOf } from '../domain/user.ts'
 import type { SessionStore } from '../storage/people.ts'
 import type { IamStore } from '../storage/access.ts'
@@ -58,7 +58,8 @@ export async function authenticate(
     return { principal: await bearerOf(authorization, source), signedIn: null }
   }
   const cookie = request.browser.cookie('session')
-  const signedIn = cookie === null ? null : await signedInBy(cookie, source)
+  const isUse = request.headers[AUTOMATIC_HEADER] !== '1'
+  const signedIn = cookie === null ? null : await signedInBy(cookie, isUse, source)
   if (signedIn !== null) return { principal: await principalOf(signedIn.user, source.iam), signedIn }
   if (request.isOpen) return { principal: STRANGER, signedIn: null }
   if (cookie !== null) throw new ApiError('SESSION_ENDED', 'The session has ended. Sign in again.')
@@ -72,14 +73,18 @@ export async function principalOf(user: User, iam: IamStore): Promise<Principal>
   return { subject, grants: [...(await iam.grantsOf(subject)), ...claimed] }
 }
 
-async function signedInBy(cookie: string, { sessions, now }: TokenSource): Promise<SignedIn | null> {
+async function signedInBy(
+  cookie: string,
+  isUse: boolean,
+  { sessions, now }: TokenSource,
+): Promise<SignedIn | null> {
   if (!isKeyString(cookie, 'session')) return null
   const found = await sessions.find(digestOf(cookie))
   const nowMs = now()
   if (found === null || !isLive(found.session, nowMs)) return null
   // On a full disk people still look and revoke: a session that cannot be noted as seen only ends earlier.
-  if (nowMs >= found.session.lastSeenTimeMs + SEEN_EVERY_MS)
-    await sessions.seen(found.session.uid, nowMs).catch(() => {})
+  const { uid, lastSeenTimeMs } = found.session
+  if (isUse && nowMs >= lastSeenTimeMs + SEEN_EVERY_MS) await sessions.seen(uid, nowMs).catch(() => {})
   return found
 }
 

@@ -24,6 +24,12 @@ export const PROOF_MS = 10 * 60_000
 /** How often a session's last use is written down. */
 export const SEEN_EVERY_MS = 60_000
 
+/**
+ * A request's header (`1`) that says nobody asked: it is answered like any other, and is no use of the session. Whoever
+ * sends it can only have a session end earlier.
+ */
+export const AUTOMATIC_HEADER = 'x-pollux-automatic'
+
 type Times = Pick<Session, 'createTimeMs' | 'lastSeenTimeMs' | 'proofTimeMs'>
 
 /** The moment at which the session ends unless it is used before. */

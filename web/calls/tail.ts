@@ -16,17 +16,18 @@ const NOTHING: Tail = { calls: [], error: null }
 
 /**
  * What has ended since the tail began. `onBegin` is called when nothing can be missed any more: what is read after that and
- * the tail together have every call. An error ends the tail.
+ * the tail together have every call. An error ends the tail; while the tab is hidden it waits.
  */
 export function useTail(filter: CallFilter, isOn: boolean, onBegin: () => void): Tail {
   const [tail, setTail] = useState(NOTHING)
   useEffect(() => {
     if (!isOn) return undefined
+    const end = new AbortController()
+    const { signal } = end
     let timer: number | undefined
-    let isOver = false
     const ask = async (token: string | undefined): Promise<void> => {
       const { calls, tailToken } = await tailCalls(filter, token)
-      if (isOver) return
+      if (signal.aborted) return
       if (token === undefined) onBegin()
       if (calls.length > 0) {
         setTail(before => ({
@@ -37,14 +38,18 @@ export function useTail(filter: CallFilter, isOn: boolean, onBegin: () => void):
       timer = window.setTimeout(() => again(tailToken), calls.length > 0 ? 0 : ASK_EVERY_MS)
     }
     const again = (token: string | undefined): void => {
+      if (document.hidden) {
+        document.addEventListener('visibilitychange', () => again(token), { once: true, signal })
+        return
+      }
       ask(token).catch((error: unknown) => {
-        if (!isOver) setTail(before => ({ ...before, error }))
+        if (!signal.aborted) setTail(before => ({ ...before, error }))
       })
     }
     setTail(before => ({ ...before, error: null }))
     again(undefined)
     return () => {
-      isOver = true
+      end.abort()
       window.clearTimeout(timer)
     }
   }, [filter, isOn, onBegin])
