@@ -13,6 +13,8 @@ const LIVE = 'Live: calls appear when they end'
 const WAIT = { timeout: 20_000 }
 
 let keyString: string
+/** Calls of the key, each of which has a row. */
+let made = 0
 const site = useSite({
   async furnish(pollux) {
     await setUpOwner({ client: pollux.client, port: Number(new URL(pollux.origin).port) })
@@ -48,7 +50,7 @@ describeInChromium('the live tail', () => {
   it('asks for nothing while its tab is hidden, and misses nothing', async () => {
     const { page } = await openConsolePage(site.browser, `${site.pollux.origin}/calls`)
     await page.getByText(LIVE).waitFor()
-    const before = await rows(page).count()
+    await expect.poll(() => rows(page).count(), WAIT).toBe(made)
     let asked = 0
     page.on('request', request => (asked += isTail(request) ? 1 : 0))
     await hide(page, true)
@@ -57,9 +59,24 @@ describeInChromium('the live tail', () => {
     asked = 0
     await call()
     await page.waitForTimeout(4_000)
-    expect([asked, await rows(page).count()]).toEqual([0, before])
+    expect([asked, await rows(page).count()]).toEqual([0, made - 1])
     await hide(page, false)
-    await expect.poll(() => rows(page).count(), WAIT).toBe(before + 1)
+    await expect.poll(() => rows(page).count(), WAIT).toBe(made)
+    await page.context().close()
+  })
+
+  it('reconnects after answers were lost, and shows what ended meanwhile', async () => {
+    const { page } = await openConsolePage(site.browser, `${site.pollux.origin}/calls`)
+    await page.getByText(LIVE).waitFor()
+    await expect.poll(() => rows(page).count(), WAIT).toBe(made)
+    // From here on nothing that is asked for is to be asked for anew.
+    await page.waitForResponse(response => isTail(response.request()), WAIT)
+    await page.route(isTailUrl, route => route.abort())
+    await page.getByText('Reconnecting').waitFor()
+    await call()
+    await page.unroute(isTailUrl)
+    await page.getByText(LIVE).waitFor()
+    await expect.poll(() => rows(page).count(), WAIT).toBe(made)
     await page.context().close()
   })
 })
@@ -68,8 +85,12 @@ function rows(page: Page) {
   return page.getByRole('region', { name: 'Calls' }).locator('tbody tr')
 }
 
+function isTailUrl({ pathname }: URL): boolean {
+  return pathname === '/pollux/v1/calls:tail'
+}
+
 function isTail(request: Request): boolean {
-  return request.url().includes('/pollux/v1/calls:tail')
+  return isTailUrl(new URL(request.url()))
 }
 
 function isAutomatic(request: Request): boolean {
@@ -91,6 +112,7 @@ async function call(): Promise<void> {
     body: JSON.stringify({ contents: [{ role: 'user', parts: [{ text: 'Hello' }] }] }),
   })
   await response.arrayBuffer()
+  made++
 }
 
 /** Lets ten minutes pass for every session since its last use. Returns when that was. */

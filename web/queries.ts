@@ -18,16 +18,16 @@ export type UsageReport = ResponseOf<typeof POLLUX_V1.getUsage>
 const PAGE_SIZE = 300
 const STALE_MS = 10_000
 
-/** Refusals are answers: only what never reached the server, or found it out of order, is asked again. */
 export const queryClient = new QueryClient({
   defaultOptions: {
-    queries: {
-      staleTime: STALE_MS,
-      retry: (count, error) =>
-        count < 2 && error instanceof ContractError && (error.httpStatus === 0 || error.httpStatus >= 500),
-    },
+    queries: { staleTime: STALE_MS, retry: (count, error) => count < 2 && isUnanswered(error) },
   },
 })
+
+/** Refusals are answers: only what never reached the server, or found it out of order, is worth asking again. */
+export function isUnanswered(error: unknown): boolean {
+  return error instanceof ContractError && (error.httpStatus === 0 || error.httpStatus >= 500)
+}
 
 /** Who is signed in; null when nobody is. Asked once: from then on `enter` and the end of the session say so. */
 export const whoQuery = queryOptions({ queryKey: ['who'], queryFn: askWho, staleTime: Infinity })

@@ -60,10 +60,10 @@ function CallList({ filter, asked, onClear }: CallListProps) {
           {isLive ? <Pause aria-hidden /> : <Play aria-hidden />}
           {isLive ? 'Pause' : 'Go live'}
         </Button>
-        <LiveText isLive={isLive} error={tail.error} />
+        <LiveText state={isLive ? tail.state : 'paused'} />
       </div>
       {list.error !== null && <ErrorNotice title="The calls could not be read" error={list.error} />}
-      {isLive && tail.error !== null && (
+      {isLive && tail.state === 'over' && (
         <ErrorNotice title="New calls are not shown any more. Pause, and go live again." error={tail.error} />
       )}
       {list.isPending && <div className="waiting" />}
@@ -105,10 +105,16 @@ function merged(tail: readonly CallJson[], list: readonly CallJson[]): readonly 
   return [...calls.values()].sort((one, other) => other.startTime.localeCompare(one.startTime))
 }
 
-function LiveText({ isLive, error }: { readonly isLive: boolean; readonly error: unknown }) {
-  if (isLive && error === null)
-    return <span className="status status--fine calls__pulse">Live: calls appear when they end</span>
-  return <span className="status status--off">{isLive ? 'Not live' : 'Paused'}</span>
+const LIVE_TEXTS = {
+  live: { look: 'fine calls__pulse', text: 'Live: calls appear when they end' },
+  reconnecting: { look: 'off', text: 'Reconnecting. Calls that end meanwhile appear then' },
+  over: { look: 'off', text: 'Not live' },
+  paused: { look: 'off', text: 'Paused' },
+} as const
+
+function LiveText({ state }: { readonly state: keyof typeof LIVE_TEXTS }) {
+  const { look, text } = LIVE_TEXTS[state]
+  return <span className={`status status--${look}`}>{text}</span>
 }
 
 interface NoCallsProps {
