@@ -1,5 +1,7 @@
 /** The forms of a key in Debian's Chromium against a real Pollux. */
+import type { Page } from 'playwright-core'
 import { expect, it } from 'vitest'
+import { POLLUX_V1 } from '../src/contract/pollux.v1.ts'
 import { openConsolePage } from './console-browser.ts'
 import { TEST_MS, describeInChromium, readyButton, useSite } from './console-suite.ts'
 
@@ -34,4 +36,77 @@ describeInChromium('a key in the console', () => {
     },
     TEST_MS,
   )
+
+  const project = 'default-project'
+  const addKey = (keyId: string, body: { displayName: string }) =>
+    site.pollux.client.call(POLLUX_V1.createKey, { params: { project }, query: { keyId }, body })
+  const patchKey = (key: string, body: { displayName: string } | { allowedModels: string[] }) =>
+    site.pollux.client.call(POLLUX_V1.updateKey, {
+      params: { project, key },
+      query: { updateMask: Object.keys(body).join(',') },
+      body,
+    })
+  const readKey = (key: string) => site.pollux.client.call(POLLUX_V1.getKey, { params: { project, key } })
+
+  it(
+    'keeps what is typed when somebody else changes it, and asks whose it shall be',
+    async () => {
+      await addKey('held', { displayName: 'Held' })
+      const path = `/projects/${project}/keys/held/edit`
+      const { page } = await openConsolePage(site.browser, `${site.pollux.origin}${path}`)
+      const models = page.getByRole('textbox', { name: 'Models' })
+      await models.fill('gemini-2.5-pro')
+      await patchKey('held', { allowedModels: ['gemini-3.8-flash'] })
+      await comeBack(page)
+      await page.getByText('The key was changed meanwhile').waitFor()
+      expect(await models.inputValue()).toBe('gemini-2.5-pro')
+      expect(await page.getByRole('button', { name: 'Save' }).isDisabled()).toBe(true)
+      await page.getByRole('button', { name: 'Load what is stored' }).click()
+      await expect.poll(() => models.inputValue()).toBe('gemini-3.8-flash')
+
+      // Nothing is typed: the form follows.
+      await patchKey('held', { allowedModels: ['gemini-2.5-flash'] })
+      await comeBack(page)
+      await expect.poll(() => models.inputValue()).toBe('gemini-2.5-flash')
+
+      // The screen learns of it by being refused.
+      await models.fill('gemini-2.5-pro')
+      await patchKey('held', { displayName: 'Theirs' })
+      await page.getByRole('button', { name: 'Save' }).click()
+      await page.getByText('The key was changed meanwhile').waitFor()
+      expect(await models.inputValue()).toBe('gemini-2.5-pro')
+      await page.getByRole('button', { name: 'Keep mine' }).click()
+      await (await readyButton(page, 'Save')).click()
+      await page.getByRole('heading', { name: 'Usage this month' }).waitFor()
+      expect(await readKey('held')).toMatchObject({ displayName: 'Held', allowedModels: ['gemini-2.5-pro'] })
+      await page.context().close()
+    },
+    TEST_MS,
+  )
+
+  it(
+    'is saved once, however often Save is pressed',
+    async () => {
+      await addKey('pressed', { displayName: 'Pressed' })
+      const path = `/projects/${project}/keys/pressed/edit`
+      const { page, complaints } = await openConsolePage(site.browser, `${site.pollux.origin}${path}`)
+      let patches = 0
+      page.on('request', request => {
+        if (request.method() === 'PATCH') patches += 1
+      })
+      await page.getByLabel('Name', { exact: true }).fill('Pressed twice')
+      await (await readyButton(page, 'Save')).dblclick()
+      await page.getByRole('heading', { name: 'Pressed twice', exact: true }).waitFor()
+      expect([patches, complaints]).toEqual([1, []])
+      await page.context().close()
+    },
+    TEST_MS,
+  )
 })
+
+/** Another window had the focus for a minute: what is older than some seconds is read again. */
+async function comeBack(page: Page): Promise<void> {
+  await page.evaluate(
+    `{ const { now } = Date; Date.now = () => now() + 60_000; dispatchEvent(new Event('visibilitychange')) }`,
+  )
+}

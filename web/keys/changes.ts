@@ -13,7 +13,13 @@ export function useKeyChanges({ project, key }: KeyPlace) {
   return useMemo(() => {
     const params = { project, key }
     const told = async (change: Promise<unknown>): Promise<void> => {
-      await change
+      try {
+        await change
+      } catch (error) {
+        // It may be refused because somebody else was first: what is stored is read again.
+        void queries.invalidateQueries({ queryKey: ['keys'] })
+        throw error
+      }
       await queries.invalidateQueries({ queryKey: ['keys'] })
     }
     return {

@@ -1,12 +1,14 @@
 import { useQuery } from '@tanstack/react-query'
 import { Plus, X } from 'lucide-react'
-import { useState } from 'react'
+import { useEffect, useState } from 'react'
 import { parseModelAliases } from '../../src/domain/model-alias.ts'
 import { API_VERSIONS, type ApiVersion } from '../../src/domain/project.ts'
+import { useAttempt } from '../door/attempt.ts'
 import { problemOf } from '../keys/problem.ts'
 import { type ProjectJson, serverQuery } from '../queries.ts'
 import { Button, IconButton } from '../ui/button.tsx'
 import { SelectField, TextField } from '../ui/field.tsx'
+import type { Held } from '../ui/held-form.tsx'
 import { ErrorNotice } from '../ui/notice.tsx'
 import { addToast } from '../ui/toast.tsx'
 import { useProjectChanges } from './changes.ts'
@@ -36,9 +38,9 @@ function aliasesOf(lines: readonly Line[]) {
 }
 
 /** Other names for models: what a call asks for, and what it gets. */
-export function AliasForm({ project }: { readonly project: ProjectJson }) {
+export function AliasForm({ base: project, stale, onTyped }: Held<ProjectJson>) {
   const [lines, setLines] = useState(() => linesOf(project))
-  const [error, setError] = useState<unknown>(null)
+  const { error, isWorking, attempt } = useAttempt()
   const { data: server } = useQuery(serverQuery)
   const changes = useProjectChanges(project.projectId)
   const modelAliases = aliasesOf(lines)
@@ -50,23 +52,21 @@ export function AliasForm({ project }: { readonly project: ProjectJson }) {
       ? null
       : problemOf(() => parseModelAliases(modelAliases))
   const isChanged = JSON.stringify(lines) !== JSON.stringify(linesOf(project))
-  const isReady = isChanged && !isEmpty && problem === null
+  useEffect(() => onTyped(isChanged), [onTyped, isChanged])
+  const isReady = isChanged && stale === null && !isWorking && !isEmpty && problem === null
   const change = (place: number, part: Partial<Line>): void =>
     setLines(lines.map((line, at) => (at === place ? { ...line, ...part } : line)))
   const save = async (): Promise<void> => {
-    try {
-      await changes.update({ modelAliases, etag: project.etag })
-      addToast({ text: 'Saved. It holds from the next call on.' })
-    } catch (cause) {
-      setError(cause)
-    }
+    await changes.update({ modelAliases, etag: project.etag })
+    onTyped(false)
+    addToast({ text: 'Saved. It holds from the next call on.' })
   }
   return (
     <form
       className="project__form"
       onSubmit={event => {
         event.preventDefault()
-        if (isReady) void save()
+        if (isReady) attempt(save)
       }}
     >
       <section className="panel">
@@ -112,7 +112,8 @@ export function AliasForm({ project }: { readonly project: ProjectJson }) {
           Add an alias
         </Button>
       </section>
-      {error !== null && <ErrorNotice title="Nothing was saved" error={error} />}
+      {error !== null && stale === null && <ErrorNotice title="Nothing was saved" error={error} />}
+      {!isWorking && stale}
       <div className="actions">
         <Button type="submit" look="first" isDisabled={!isReady}>
           Save

@@ -12,7 +12,13 @@ export function useProjectChanges(project: string) {
   return useMemo(() => {
     const params = { project }
     const told = async (change: Promise<unknown>): Promise<void> => {
-      await change
+      try {
+        await change
+      } catch (error) {
+        // It may be refused because somebody else was first: what is stored is read again.
+        void queries.invalidateQueries({ queryKey: ['projects'] })
+        throw error
+      }
       await Promise.all(
         ['projects', 'keys', 'limits'].map(name => queries.invalidateQueries({ queryKey: [name] })),
       )

@@ -5,6 +5,7 @@ import { keysPath, limitsPath, newKeyPath, projectPath, tierPath } from '../path
 import { type ProjectJson, budgetsQuery, keysQuery, projectsQuery, usageQuery } from '../queries.ts'
 import { ButtonLink } from '../ui/button.tsx'
 import { CopyButton } from '../ui/copy-button.tsx'
+import { HeldForm } from '../ui/held-form.tsx'
 import { ErrorNotice, Notice } from '../ui/notice.tsx'
 import { Page } from '../ui/page.tsx'
 import { TabLinks } from '../ui/tab-links.tsx'
@@ -73,10 +74,17 @@ export function ProjectScreen() {
             ]}
           />
           {tab !== 'settings' && tab !== 'aliases' && <Overview row={row} budgets={own} />}
-          {/* A project that somebody else changed meanwhile is another form. */}
-          {tab === 'settings' && <SettingsForm key={project.etag} project={project} />}
+          {tab === 'settings' && (
+            <HeldForm what="The project" stored={project}>
+              {held => <SettingsForm {...held} />}
+            </HeldForm>
+          )}
           {tab === 'settings' && <BodySettings project={projectId} />}
-          {tab === 'aliases' && <AliasForm key={project.etag} project={project} />}
+          {tab === 'aliases' && (
+            <HeldForm what="The project" stored={project}>
+              {held => <AliasForm {...held} />}
+            </HeldForm>
+          )}
         </>
       )}
     </Page>

@@ -1,10 +1,12 @@
-import { useState } from 'react'
+import { useEffect, useState } from 'react'
 import { ENVIRONMENTS, type Environment } from '../../src/domain/key.ts'
 import { assertLabels, assertProjectDisplayName } from '../../src/domain/project.ts'
 import { problemOf } from '../keys/problem.ts'
+import { useAttempt } from '../door/attempt.ts'
 import type { ProjectJson } from '../queries.ts'
 import { Button } from '../ui/button.tsx'
 import { CheckField, RadioField, TextField } from '../ui/field.tsx'
+import type { Held } from '../ui/held-form.tsx'
 import { ErrorNotice, Notice } from '../ui/notice.tsx'
 import { addToast } from '../ui/toast.tsx'
 import { useProjectChanges } from './changes.ts'
@@ -12,13 +14,13 @@ import { environmentOf, labelText, labelsOf } from './rows.ts'
 import { TierField } from './tier-field.tsx'
 
 /** Name, tier, environment, labels, and whether keys can be shown again. */
-export function SettingsForm({ project }: { readonly project: ProjectJson }) {
+export function SettingsForm({ base: project, stale, onTyped }: Held<ProjectJson>) {
   const [displayName, setName] = useState(project.displayName ?? '')
   const [tier, setTier] = useState(project.tier ?? '')
   const [environment, setEnvironment] = useState<Environment | ''>(environmentOf(project) ?? '')
   const [text, setText] = useState(labelText(project))
   const [recoverableKeys, setRecoverable] = useState(project.recoverableKeys ?? false)
-  const [error, setError] = useState<unknown>(null)
+  const { error, isWorking, attempt } = useAttempt()
   const changes = useProjectChanges(project.projectId)
   const labels = labelsOf(text, environment)
   const problems = {
@@ -31,21 +33,21 @@ export function SettingsForm({ project }: { readonly project: ProjectJson }) {
     ...(isSame(labels, project.labels ?? {}) ? {} : { labels }),
     ...(recoverableKeys === (project.recoverableKeys ?? false) ? {} : { recoverableKeys }),
   }
-  const isReady = Object.keys(patch).length > 0 && problems.name === null && problems.labels === null
+  const isChanged = Object.keys(patch).length > 0
+  useEffect(() => onTyped(isChanged), [onTyped, isChanged])
+  const isReady =
+    isChanged && stale === null && !isWorking && problems.name === null && problems.labels === null
   const save = async (): Promise<void> => {
-    try {
-      await changes.update({ ...patch, etag: project.etag })
-      addToast({ text: 'Saved. It holds from the next call on.' })
-    } catch (cause) {
-      setError(cause)
-    }
+    await changes.update({ ...patch, etag: project.etag })
+    onTyped(false)
+    addToast({ text: 'Saved. It holds from the next call on.' })
   }
   return (
     <form
       className="project__form"
       onSubmit={event => {
         event.preventDefault()
-        if (isReady) void save()
+        if (isReady) attempt(save)
       }}
     >
       <section className="panel">
@@ -86,7 +88,8 @@ export function SettingsForm({ project }: { readonly project: ProjectJson }) {
           <Notice>Saving forgets those that were kept. The keys go on working.</Notice>
         )}
       </section>
-      {error !== null && <ErrorNotice title="Nothing was saved" error={error} />}
+      {error !== null && stale === null && <ErrorNotice title="Nothing was saved" error={error} />}
+      {!isWorking && stale}
       <div className="actions">
         <Button type="submit" look="first" isDisabled={!isReady}>
           Save
