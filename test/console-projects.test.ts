@@ -125,6 +125,56 @@ describe.skipIf(!existsSync(CHROMIUM))('projects in the console', () => {
   )
 
   it(
+    'lose nothing that is typed to a press beside the dialog or to somebody else',
+    async () => {
+      const { page } = await openConsolePage(browser, `${pollux.origin}/projects`)
+      await page.getByRole('button', { name: 'Create project' }).click()
+      const dialog = page.getByRole('dialog')
+      await dialog.getByLabel('Name', { exact: true }).fill('Held')
+      await page.mouse.click(5, 5)
+      await page.keyboard.press('Tab')
+      expect(await dialog.getByLabel('Name', { exact: true }).inputValue()).toBe('Held')
+      await page.keyboard.press('Escape')
+      await dialog.waitFor({ state: 'detached' })
+
+      const params = { project: 'held-shop' }
+      const patch = (body: { displayName: string } | { labels: Record<string, string> }) =>
+        pollux.client.call(POLLUX_V1.updateProject, {
+          params,
+          query: { updateMask: Object.keys(body).join(',') },
+          body,
+        })
+      await pollux.client.call(POLLUX_V1.createProject, {
+        body: { projectId: 'held-shop', displayName: 'Held' },
+      })
+      await page.goto(`${pollux.origin}/projects/held-shop/settings`)
+      const labels = page.getByLabel('Other labels')
+      await labels.fill('team=mine')
+      await patch({ labels: { team: 'theirs' } })
+      await page.getByRole('button', { name: 'Save' }).click()
+      await page.getByText('The project was changed meanwhile').waitFor()
+      expect(await labels.inputValue()).toBe('team=mine')
+      await page.getByRole('button', { name: 'Keep mine' }).click()
+      await page.getByRole('button', { name: 'Save', disabled: false }).click()
+      await page.getByText('Saved. It holds').waitFor()
+      expect((await read('held-shop')).labels).toEqual({ team: 'mine' })
+
+      await page.getByRole('link', { name: 'Model aliases' }).click()
+      await page.getByRole('button', { name: 'Add an alias' }).click()
+      await page.getByLabel('Alias', { exact: true }).fill('house-model')
+      await page.getByLabel('Model', { exact: true }).fill('gemini-3.8-flash')
+      await patch({ displayName: 'Theirs' })
+      await page.getByRole('button', { name: 'Save' }).click()
+      await page.getByText('The project was changed meanwhile').waitFor()
+      expect(await page.getByLabel('Alias', { exact: true }).inputValue()).toBe('house-model')
+      await page.getByRole('button', { name: 'Load what is stored' }).click()
+      await page.getByLabel('Alias', { exact: true }).waitFor({ state: 'detached' })
+      await page.context().close()
+    },
+    TEST_MS,
+  )
+
+  it(
     'that keep their keys show one again, after a fresh proof',
     async () => {
       const project = 'kept-keys'

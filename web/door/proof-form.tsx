@@ -31,7 +31,7 @@ export function ProofForm() {
   const byPasskey = async (): Promise<void> =>
     prove({ passkey: await askPasskey(await client.call(SESSION_V1.startProof, { body: {} })) })
   return (
-    <Dialog title="Is it still you?" onClose={() => answerProof(false)}>
+    <Dialog title="Is it still you?" onClose={() => answerProof(false)} isForm>
       <form
         className="dialog__form"
         onSubmit={event => {

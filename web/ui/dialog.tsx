@@ -6,13 +6,20 @@ import { ErrorNotice } from './notice.tsx'
 interface DialogProps {
   readonly title: string
   readonly onClose: () => void
+  /** Something is typed into it: a press beside it does not throw that away. */
+  readonly isForm?: boolean
   readonly children: ReactNode
 }
 
-/** A question over the screen. Escape and a press beside it close it; the focus goes back to where it was. */
-export function Dialog({ title, onClose, children }: DialogProps) {
+/** A question over the screen. Escape closes it, and so does a press beside it; the focus goes back to where it was. */
+export function Dialog({ title, onClose, isForm = false, children }: DialogProps) {
   return (
-    <ModalOverlay isOpen isDismissable onOpenChange={isOpen => !isOpen && onClose()} className="veil">
+    <ModalOverlay
+      isOpen
+      isDismissable={!isForm}
+      onOpenChange={isOpen => !isOpen && onClose()}
+      className="veil"
+    >
       <Modal className="dialog">
         <AriaDialog>
           <Heading slot="title" level={2}>
@@ -25,7 +32,7 @@ export function Dialog({ title, onClose, children }: DialogProps) {
   )
 }
 
-interface ConfirmProps extends DialogProps {
+interface ConfirmProps extends Omit<DialogProps, 'isForm'> {
   /** The verb on the button. */
   readonly verb: string
   readonly look?: 'first' | 'grave'
@@ -55,7 +62,7 @@ export function ConfirmDialog({
     })
   }
   return (
-    <Dialog title={dialog.title} onClose={dialog.onClose}>
+    <Dialog title={dialog.title} onClose={dialog.onClose} isForm>
       <form
         onSubmit={event => {
           event.preventDefault()
