@@ -15,7 +15,7 @@ import { boundsOf } from '../src/gateway/bounds.ts'
 import type { Call, GatewayEvents, Grant, KeyEntry } from '../src/gateway/call.ts'
 import { inspectBody } from '../src/gateway/inspect.ts'
 import { routeOf } from '../src/gateway/methods.ts'
-import { type QuotaStore, allocateQuota } from '../src/gateway/quota.ts'
+import { type QuotaStore, allocateQuota, returnQuota } from '../src/gateway/quota.ts'
 import { Upstream } from '../src/gateway/upstream.ts'
 import { loadModelLimits } from '../src/prices.ts'
 import { MemoryQuota } from '../src/quota/memory.ts'
@@ -260,6 +260,37 @@ describe('a prompt whose bound alone is above the limit', () => {
     const { allocate, counted, limited } = scene()
     await expect(allocate(grant)).rejects.toThrow(`This call alone asks for ${amount},`)
     expect(limited.map(({ quota }) => quota?.metric)).toEqual(['inputTokensPerMinute'])
+    expect(await counted(grant)).toEqual({
+      inputTokensPerMinute: 0,
+      requestsPerMinute: 1,
+      concurrentCalls: 0,
+      requestsPerDay: 1,
+    })
+  })
+
+  it('costs Google no more questions than it has requests, however often it is tried', async () => {
+    const asked = countsPrompts('200 OK', { totalTokens: TOKENS_MAX + 1 })
+    const { allocate, limited } = scene()
+    for (let attempt = 0; attempt < 10; attempt++)
+      await expect(allocate(grant)).rejects.toMatchObject({ reason: 'RATE_LIMIT_EXCEEDED' })
+    expect(asked()).toBe(2)
+    expect(limited.at(-1)?.quota?.metric).toBe('requestsPerMinute')
+  })
+
+  it('holds its slot while Google counts, and gives all of it back together', async () => {
+    const { memory, allocate, counted } = scene()
+    const counting = Promise.withResolvers<() => void>()
+    google.answerWith(socket => {
+      const reply = httpReply('200 OK', JSON.stringify({ totalTokens: 9 }))
+      counting.resolve(() => void socket.write(reply))
+    })
+    const first = allocate(grant)
+    const answer = await counting.promise
+    expect(await counted(grant)).toMatchObject({ requestsPerMinute: 1, concurrentCalls: 1 })
+    answer()
+    const allocation = await first
+    expect(await counted(grant)).toMatchObject({ inputTokensPerMinute: 9, concurrentCalls: 1 })
+    if (allocation !== null) returnQuota(allocation, { quota: memory })
     expect(Object.values(await counted(grant))).toEqual([0, 0, 0, 0])
   })
 

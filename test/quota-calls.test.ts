@@ -112,8 +112,8 @@ describe('a limit', () => {
     await limit('requestsPerMinute', 0, MODEL)
     const { headers, json } = await generate()
     expect(json.error.message).toContain('limit: 0,')
-    expect(json.error.details).toHaveLength(2)
-    expect(headers.get('x-should-retry')).toBe('false')
+    expect(json.error.details[2].retryDelay).toBe('86400s')
+    expect([headers.get('retry-after'), headers.get('x-should-retry')]).toEqual([null, 'false'])
   })
 
   it('reaches the official client as an error it can read', async () => {
@@ -144,6 +144,13 @@ describe('a limit', () => {
     const tooMuch = await generate('international '.repeat(3_000))
     expect(tooMuch.status).toBe(429)
     expect(tooMuch.json.error.message).toContain('waiting does not help')
+    // What gemini-cli stops for, and what keeps every other client from sleeping (gemini-wire 3.5).
+    expect(Number.parseInt(tooMuch.json.error.details[2].retryDelay, 10)).toBeGreaterThan(300)
+    expect(tooMuch.json.error.message).not.toContain('Please retry in')
+    expect([tooMuch.headers.get('retry-after'), tooMuch.headers.get('x-should-retry')]).toEqual([
+      null,
+      'false',
+    ])
   })
 
   it('of a key binds that key; calls that are refused for money take nothing', async () => {

@@ -76,7 +76,7 @@ describe('the 429 of a rate limit', () => {
     expect(detail([refusal('requestsPerMinute')], '.Help')).toHaveProperty('links.0.url')
   })
 
-  it.each<[string, readonly QuotaRefusal[], string | undefined, string]>([
+  it.each<[string, readonly QuotaRefusal[], string, string]>([
     ['the end of its minute', [refusal('requestsPerMinute')], '13s', 'Please retry in 12.3s.'],
     [
       'the end of the last window',
@@ -93,25 +93,25 @@ describe('the 429 of a rate limit', () => {
       'Requests for the day are used up; they come back at midnight of the zone of the quotas.',
     ],
     [
-      'nothing, where one call is more than the limit',
+      'a day, where one call is more than the limit',
       [refusal('requestsPerMinute'), refusal('inputTokensPerMinute', { amount: 6 })],
-      undefined,
+      '86400s',
       'This call alone asks for 6, so waiting does not help: send a smaller one, or ask for a higher limit.',
     ],
     [
-      'nothing, where one is, beside others that it fills to the last',
+      'a day, where one is, beside others that it fills to the last',
       [
         refusal('requestBytesPerDay', { amount: 5 }),
         refusal('inputTokensPerMinute', { amount: 6 }),
         refusal('requestsPerMinute', { of: { limit: 0 } }),
       ],
-      undefined,
+      '86400s',
       'This call alone asks for 6, so waiting does not help: send a smaller one, or ask for a higher limit.',
     ],
     [
-      'nothing, where nothing is allowed',
+      'a day, where nothing is allowed',
       [refusal('requestsPerMinute', { of: { limit: 0 } })],
-      undefined,
+      '86400s',
       'Nothing of this is allowed, so waiting does not help: ask for a higher limit.',
     ],
   ])('has clients wait for %s', (_, refusals, delay, advice) => {

@@ -4,6 +4,11 @@ import { GEMINI_SERVICE } from '../domain/method-name.ts'
 import type { Project } from '../domain/project.ts'
 import type { QuotaCounter, QuotaMetric, QuotaRefusal } from '../domain/quota.ts'
 
+/**
+ * What RetryInfo says where waiting does not help: above 300 s gemini-cli gives up; told nothing of a minute it asks ten times,
+ * a minute apart. Clients that read headers get no time at all (gemini-wire 3.5).
+ */
+const NEVER_RETRY_SECONDS = 86_400
 /** A slot may be free at any moment. */
 const SLOT_RETRY_MS = 1_000
 const HELP = {
@@ -18,7 +23,7 @@ const HELP = {
 
 /**
  * RATE_LIMIT_EXCEEDED with all limits that refused. `retryDelay` is the time until the last of their windows ends: seconds
- * for minutes, hours for days, and none where waiting does not help. ErrorInfo is absent, as in Google's.
+ * for minutes, hours for days, and a day where waiting does not help. ErrorInfo is absent, as in Google's.
  */
 export function overQuota(refusals: readonly QuotaRefusal[], project: Pick<Project, 'number'>): ApiError {
   const lines = refusals.map(({ counter }) => {
@@ -37,6 +42,7 @@ export function overQuota(refusals: readonly QuotaRefusal[], project: Pick<Proje
       : isDaily
         ? 'Requests for the day are used up; they come back at midnight of the zone of the quotas.'
         : `Please retry in ${waitMs / 1_000}s.`
+  const retrySeconds = hopeless === undefined ? Math.max(1, Math.ceil(waitMs / 1_000)) : NEVER_RETRY_SECONDS
   return new ApiError(
     'RATE_LIMIT_EXCEEDED',
     `You exceeded a rate limit that the operator of this gateway has set for projects/${project.number} or its key. For more information on this error, head to: ${HELP.links[0].url}. ${lines.join('')}\n${advice}`,
@@ -48,14 +54,7 @@ export function overQuota(refusals: readonly QuotaRefusal[], project: Pick<Proje
           '@type': 'type.googleapis.com/google.rpc.QuotaFailure',
           violations: refusals.map(({ counter }) => violation(counter)),
         },
-        ...(hopeless !== undefined
-          ? []
-          : [
-              {
-                '@type': 'type.googleapis.com/google.rpc.RetryInfo',
-                retryDelay: `${Math.max(1, Math.ceil(waitMs / 1_000))}s`,
-              },
-            ]),
+        { '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: `${retrySeconds}s` },
       ],
     },
   )

@@ -96,13 +96,33 @@ async function allocateCounted(
   { grant, call, io }: { readonly grant: Grant; readonly call: Call; readonly io: Ports },
 ): Promise<QuotaAllocation | null> {
   const bound = promptBound(grant, io)
+  const isOfTokens = ({ counter }: QuotaTake): boolean => counter.metric === 'inputTokensPerMinute'
   // Requests come first: what they refuse shall not cost a question to Google.
-  const takes = takesOf(counters, grant, bound)
-  const others = takes.filter(({ counter }) => counter.metric !== 'inputTokensPerMinute')
-  const probe = allocationOf(await io.quota.allocate(others, call.id), grant, io)
-  if (probe !== null) returnQuota(probe, io)
+  const others = takesOf(counters, grant, bound).filter(take => !isOfTokens(take))
+  const charged = allocationOf(await io.quota.allocate(others, call.id), grant, io)
   const counted = Math.min(bound, (await countPromptTokens(grant, io.upstream)) ?? bound)
-  return allocationOf(await io.quota.allocate(takesOf(counters, grant, counted), call.id), grant, io)
+  const tokens = takesOf(counters, grant, counted).filter(isOfTokens)
+  try {
+    return together(charged, allocationOf(await io.quota.allocate(tokens, call.id), grant, io))
+  } catch (refusal) {
+    // Google was asked for it: a client that tries without end is to reach the end of its requests.
+    if (charged !== null) io.quota.release(charged, charged.takes.map(keptOfCounted))
+    throw refusal
+  }
+}
+
+function keptOfCounted({ counter: { metric }, amount }: QuotaTake): number {
+  return metric === 'requestsPerMinute' || metric === 'requestsPerDay' ? amount : 0
+}
+
+/** Two allocations of one call as one; null: there is nothing to release. */
+function together(one: QuotaAllocation | null, other: QuotaAllocation | null): QuotaAllocation | null {
+  if (one === null || other === null) return one ?? other
+  return {
+    callId: one.callId,
+    takes: [...one.takes, ...other.takes],
+    windows: [...one.windows, ...other.windows],
+  }
 }
 
 function allocationOf(
