@@ -17,12 +17,12 @@ test('what has expired stays expired: nothing is served until the clock is right
     body: { expireTime: new Date(Date.now() + 1_500).toISOString() },
   })
   const call = async () => {
-    const { status, reason, text } = await send(pollux.origin, { keyString })
-    return [status, reason, /API key expired/.test(text)]
+    const { status, reason, text, headers } = await send(pollux.origin, { keyString })
+    return [status, reason, /API key expired/.test(text), headers['retry-after']]
   }
   const [expired, refused] = [
-    [400, 'API_KEY_INVALID', true],
-    [503, 'CLOCK_WRONG', false],
+    [400, 'API_KEY_INVALID', true, undefined],
+    [503, 'CLOCK_WRONG', false, '1'],
   ]
   const ready = async (): Promise<number> => (await fetch(`${pollux.origin}/readyz`)).status
   const modes = async () => (await pollux.client.call(SERVER_V1.getServer, {})).degradedModes

@@ -34,7 +34,7 @@ export const DEGRADED_MODES = {
   },
   overload: {
     when: 'the event loop was late by more than 0.2 s for half a second, or as many calls are under way as there may be',
-    happens: 'calls are refused before their body is read, with RetryInfo',
+    happens: 'calls are refused before their body is read, with RetryInfo and Retry-After',
     kept: 'calls under way, health checks and management are served',
     calls: 'refused with 503',
   },

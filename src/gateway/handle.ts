@@ -135,9 +135,7 @@ function errorReply(error: ApiError, call: Call): Reply {
   const isArray = call.target.path.endsWith(':streamGenerateContent') && !wantsEvents(call)
   const headers = ownHeaders(call.request, call.id)
   headers['content-type'] = 'application/json; charset=UTF-8'
-  // Money does not come back by asking again (gemini-wire 3.6).
-  if (error.httpStatus === 402) headers['x-should-retry'] = 'false'
-  if (error.httpStatus === 429) Object.assign(headers, retryHeaders(error))
+  Object.assign(headers, retryHeaders(error))
   return {
     status: error.httpStatus,
     headers,

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
+import { ApiError, type Reason } from '../domain/error.ts'
 import type { Call } from './call.ts'
-import { replyHeaders } from './reply-headers.ts'
+import { replyHeaders, retryHeaders } from './reply-headers.ts'
 
 const call = { id: 'c', request: { headers: {} } } as unknown as Call
 const NOTHING = { status: 200, contentType: null, retryAfter: null, serviceTier: null, atMs: 0 }
@@ -15,6 +16,23 @@ it.each([
   ['soon', undefined],
 ])('retry-after %s reaches the caller as %s: some clients sleep for as long as it says', (sent, passed) => {
   expect(replyHeaders(call, { ...NOTHING, retryAfter: sent })['retry-after']).toBe(passed)
+})
+
+it.each<[Reason, string | undefined, object]>([
+  ['OVERLOADED', undefined, { 'retry-after': '1' }],
+  ['STORAGE_UNAVAILABLE', undefined, { 'retry-after': '1' }],
+  ['CLOCK_WRONG', '1s', { 'retry-after': '1' }],
+  ['UPSTREAM_CREDENTIAL_REFUSED', undefined, {}],
+  ['UPSTREAM_TIMEOUT', undefined, {}],
+  ['API_KEY_INVALID', undefined, {}],
+  ['BUDGET_EXHAUSTED', undefined, { 'x-should-retry': 'false' }],
+  ['RATE_LIMIT_EXCEEDED', '43s', { 'retry-after': '43' }],
+  ['RATE_LIMIT_EXCEEDED', '61s', { 'x-should-retry': 'false' }],
+  ['RATE_LIMIT_EXCEEDED', undefined, { 'x-should-retry': 'false' }],
+])('%s with a delay of %s is told as %o to those who read headers', (reason, retryDelay, headers) => {
+  const details =
+    retryDelay === undefined ? [] : [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay }]
+  expect(retryHeaders(new ApiError(reason, 'Refused.', { details }))).toEqual(headers)
 })
 
 it('nothing of the upstream passes but what is listed', () => {

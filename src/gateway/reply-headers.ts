@@ -1,5 +1,5 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
-import type { ApiError } from '../domain/error.ts'
+import type { ApiError, Reason } from '../domain/error.ts'
 import { DATA_POLICY } from '../http/reply.ts'
 import type { Call } from './call.ts'
 import type { AnswerHead } from './upstream-answer.ts'
@@ -20,11 +20,21 @@ export function replyHeaders(call: Call, answer: AnswerHead, contentType?: strin
   return headers
 }
 
+/** Refusals of a moment: a second later it may be over, or another node is asked. */
+const OVER_SOON: ReadonlySet<Reason> = new Set(['OVERLOADED', 'STORAGE_UNAVAILABLE', 'CLOCK_WRONG'])
+
 /**
- * When a 429 may be asked again, for clients that read headers. One without a short wait says so instead: some clients sleep
- * for hours when they are told to, and others ask again at once (gemini-wire 3.5 and 3.6).
+ * When a refused call may be made again, for clients that read headers. A 429 without a short wait says so instead: some
+ * clients sleep for hours when they are told to, and others ask again at once (gemini-wire 3.5 and 3.6). Money does not come
+ * back by asking again.
  */
-export function retryHeaders({ details }: Pick<ApiError, 'details'>): OutgoingHttpHeaders {
+export function retryHeaders({
+  reason,
+  httpStatus,
+  details,
+}: Pick<ApiError, 'reason' | 'httpStatus' | 'details'>): OutgoingHttpHeaders {
+  if (OVER_SOON.has(reason)) return { 'retry-after': '1' }
+  if (httpStatus !== 429) return httpStatus === 402 ? { 'x-should-retry': 'false' } : {}
   const retry = details.find(detail => detail['@type'] === 'type.googleapis.com/google.rpc.RetryInfo')
   const seconds = Number.parseInt(String(retry?.['retryDelay']), 10)
   if (seconds <= RETRY_AFTER_SECONDS_MAX) return { 'retry-after': String(seconds) }
