@@ -2,16 +2,16 @@
  * The only file that knows which database engine it is. Everything else sees an Engine: Kysely, and the few things in
  * which SQLite and PostgreSQL differ, as a record of capabilities.
  */
-import { once } from 'node:events'
 import { closeSync, existsSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
-import { Worker } from 'node:worker_threads'
 import type { Expression, RawBuilder } from 'kysely'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import { DatabaseError } from 'pg'
 import { Ballast } from './ballast.ts'
 import { Patience } from './patience.ts'
 import { ConnectionBroken, WATCH_LIMITS, openPostgresPool } from './postgres-pool.ts'
+import { Readers } from './readers.ts'
+import { READINGS, type ReadingName, type Readings } from './readings.ts'
 import type { Database, Db } from './schema.ts'
 import { DatabaseDamaged, MONEY_TABLES, damageIn, isSqliteDamage } from './sqlite-damage.ts'
 import { NulInText, nodeSqliteDialect } from './sqlite-dialect.ts'
@@ -69,10 +69,15 @@ export interface Engine {
   /** Where the database is, for people. */
   readonly place: string
   /**
-   * What is wrong with the file, in the tables that money is kept in or in all of it; the latter beside everything else,
-   * and as long as reading it takes. PostgreSQL tells when it reads a page, with checksums where its cluster has them.
+   * Answers a question that reads much, while commits go on: a SQLite file is read in a thread of its own,
+   * PostgreSQL over one of the connections.
    */
-  findDamage(extent: 'money' | 'all'): Promise<readonly string[]>
+  read<Name extends ReadingName>(name: Name, ask: Readings[Name]['ask']): Promise<Readings[Name]['answer']>
+  /**
+   * What is wrong with the tables of a file that money is kept in. PostgreSQL tells when it reads a page, with checksums
+   * where its cluster has them.
+   */
+  findDamage(): readonly string[]
 }
 
 /** Opens the engine for reading and writing. Nothing is written to an existing SQLite file before `db` is used. */
@@ -140,15 +145,25 @@ function openSqlite(path: string): Engine {
   if (isFile) closeSync(openSync(path, 'a', 0o600))
   const database = openSqliteFile(path)
   const each = sql.raw(hasJsonbEach(database) ? 'jsonb_each' : 'json_each')
-  const dialect = nodeSqliteDialect(database, isFile ? () => reopenSqliteFile(path) : null)
-  const db = new Kysely<Database>({ dialect })
+  const readers = new Readers(path)
+  const reopen = (): DatabaseSync => {
+    // What they read may not be durable, and the log cannot be emptied beneath them.
+    readers.end()
+    return reopenSqliteFile(path)
+  }
+  const db = new Kysely<Database>({ dialect: nodeSqliteDialect(database, isFile ? reopen : null) })
+  const findDamage = (): readonly string[] => damageIn(database, MONEY_TABLES)
+  const snapshot: Engine['snapshot'] = work => db.transaction().execute(work)
   return {
     db,
     watch: db,
     patience: null,
     ballast: isFile ? new Ballast(path) : null,
     renewConnections: () => {},
-    close: () => db.destroy(),
+    async close() {
+      readers.end()
+      await db.destroy()
+    },
     hasPeers: false,
     nowMs: async () => Date.now(),
     rowsOf: (columns, json) =>
@@ -165,19 +180,13 @@ function openSqlite(path: string): Engine {
         where m.type = 'table'`.execute(trx)
       return rows
     },
-    snapshot: work => db.transaction().execute(work),
+    snapshot,
     failureOf: sqliteFailure,
     place: path,
-    findDamage: async extent =>
-      extent === 'money' || !isFile ? damageIn(database, MONEY_TABLES) : await damageBeside(path),
+    // Nobody else can open what is in memory only.
+    read: (name, ask) => (isFile ? readers.read(name, ask) : READINGS[name]({ snapshot, findDamage }, ask)),
+    findDamage,
   }
-}
-
-/** Looks at the whole file in a thread of its own: commits go on meanwhile. */
-async function damageBeside(path: string): Promise<readonly string[]> {
-  const thread = new Worker(new URL('./damage-thread.ts', import.meta.url), { workerData: path })
-  const [problems] = (await once(thread, 'message')) as [readonly string[]]
-  return problems
 }
 
 const READ_ROWS = 500
@@ -227,7 +236,7 @@ const SQLITE_UNAVAILABLE = new Set([5, 7, 8, 10, 13, 14])
 function sqliteFailure(error: unknown): Failure {
   if (error instanceof NulInText) return 'text'
   if (isSqliteDamage(error)) return 'damaged'
-  // The thread that reads the whole file could not start: there is no descriptor or no memory for it.
+  // A thread that reads could not start: there is no descriptor or no memory for it.
   if (error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_INIT_FAILED')
     return 'unavailable'
   const code = error instanceof Error && 'errcode' in error ? Number(error.errcode) : 0
@@ -247,6 +256,8 @@ function openPostgres(url: string): Engine {
   const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
   const watchPool = openPostgresPool(url, WATCH_LIMITS, heard)
   const watch = new Kysely<Database>({ dialect: new PostgresDialect({ pool: watchPool }) })
+  const snapshot: Engine['snapshot'] = work =>
+    db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(work)
   return {
     db,
     watch,
@@ -286,11 +297,11 @@ function openPostgres(url: string): Engine {
         where c.contype = 'f'`.execute(trx)
       return rows
     },
-    snapshot: work =>
-      db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(work),
+    snapshot,
+    read: (name, ask) => READINGS[name]({ snapshot, findDamage: () => [] }, ask),
     failureOf: postgresFailure,
     place: placeOf({ kind: 'postgres', url }),
-    findDamage: async () => [],
+    findDamage: () => [],
   }
 }
 

@@ -37,7 +37,7 @@ export class Gate {
       turn.reject(
         new ApiError(
           'STORAGE_UNAVAILABLE',
-          'Too many changes are waiting for the database, so this one was not made. Try again in a moment.',
+          'Too much is waiting for the database, so this was not done. Try again in a moment.',
         ),
       )
     }, this.#waitMs)

@@ -9,15 +9,18 @@ import { periodWindow } from '../domain/period.ts'
 import { ensureRow, settledIn } from './budget-period.ts'
 import type { Engine } from './engine.ts'
 import { databaseDamaged } from './failure.ts'
+import { Gate } from './gate.ts'
 import type { Lease } from './lease.ts'
+import { assertWanted } from './patience.ts'
 import type { Recalls } from './recalls.ts'
 import type { Db } from './schema.ts'
 import type { Standing, Take, TakeAnswer } from '../domain/ledger.ts'
 import type { LedgerRemote, Verification } from './storage.ts'
-import { verifyLedger } from './verify.ts'
 
 /** How often the rest of a cap is tried for while other nodes take from it too. */
 const REST_ATTEMPTS_MAX = 3
+/** Who verifies the ledger while somebody else does waits for that, for as long as a client does (cli/command.ts). */
+const VERIFY_WAIT_MS = 60_000
 
 interface CurrentRow {
   readonly rowId: number
@@ -48,6 +51,7 @@ export class Ledger implements LedgerRemote {
   readonly #lease: Lease
   readonly #recalls: Recalls
   readonly #timeZone: string
+  readonly #verifying = new Gate(1, VERIFY_WAIT_MS)
   /** What never changes of a budget. */
   readonly #periods = new Map<string, BudgetPeriod>()
   /** The rows asked for last, by budget; a row stays what it is, so only its period has to be compared. */
@@ -162,9 +166,12 @@ export class Ledger implements LedgerRemote {
   }
 
   async verify(): Promise<Verification> {
-    const problems = await this.#engine.findDamage('all')
-    if (problems.length > 0) throw databaseDamaged(this.#engine.place, problems)
-    return await this.#engine.snapshot(trx => verifyLedger(trx))
+    return await this.#verifying.pass(async () => {
+      assertWanted()
+      const { problems, verification } = await this.#engine.read('verification', null)
+      if (verification === null) throw databaseDamaged(this.#engine.place, problems)
+      return verification
+    })
   }
 
   /** null for a budget that does not exist. */

@@ -114,7 +114,7 @@ async function openDatabase(choice: EngineChoice): Promise<Engine> {
     engine = openEngine(choice)
     if (engine.hasPeers) await refuseOlderNodes(engine)
     await migrate(engine.db)
-    const problems = await engine.findDamage('money')
+    const problems = engine.findDamage()
     if (problems.length > 0) throw databaseDamaged(engine.place, problems)
     return engine
   } catch (error) {
