@@ -102,6 +102,48 @@ describeInChromium('a key in the console', () => {
     },
     TEST_MS,
   )
+
+  it(
+    'is made under a free id after one that went again, and after one that somebody else took',
+    async () => {
+      const { page } = await openConsolePage(
+        site.browser,
+        `${site.pollux.origin}/keys/new?name=Burnt&cap=5&project=${project}`,
+      )
+      await page.route(/burnt.budgets/, route => route.abort(), { times: 1 })
+      await (await readyButton(page, 'Create key')).click()
+      await page.getByText('No answer from').waitFor()
+      expect((await readKey('burnt')).state).toBe('DELETED')
+      // The keys are not read again before it is pressed: the answer says that the id is taken.
+      await page.route(/pollux.v1.keys\?/, route => route.abort())
+      await addKey('burnt-2', { displayName: 'Burnt' })
+      await (await readyButton(page, 'Create key')).click()
+      await page.getByRole('heading', { name: 'Burnt is ready' }).waitFor()
+      expect((await readKey('burnt-3')).state).toBe('ACTIVE')
+      await page.context().close()
+    },
+    TEST_MS,
+  )
+
+  it(
+    'says why it was not made, even if it could not be taken back',
+    async () => {
+      const { page } = await openConsolePage(
+        site.browser,
+        `${site.pollux.origin}/keys/new?name=Stays&cap=5&project=${project}`,
+      )
+      await page.route(/stays.budgets/, route => route.abort())
+      await page.route(
+        url => url.pathname.endsWith('/keys/stays'),
+        route => route.continue({ url: `${route.request().url()}-not` }),
+      )
+      await (await readyButton(page, 'Create key')).click()
+      await page.getByText('The key was not made').waitFor()
+      expect(await page.getByRole('alert').textContent()).toMatch(/No answer from/)
+      await page.context().close()
+    },
+    TEST_MS,
+  )
 })
 
 /** Another window had the focus for a minute: what is older than some seconds is read again. */

@@ -2,6 +2,7 @@ import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { type ReactNode, useMemo, useState } from 'react'
 import { useSearchParams } from 'react-router'
 import { KEY_BUDGETS_V1 } from '../../src/contract/budgets.v1.ts'
+import { ContractError } from '../../src/contract/client.ts'
 import { POLLUX_V1 } from '../../src/contract/pollux.v1.ts'
 import { KEY_QUOTAS_V1 } from '../../src/contract/quotas.v1.ts'
 import { keysPath } from '../paths.ts'
@@ -86,23 +87,22 @@ function Form({ draft, template, onTemplate, onChange, onMade }: FormProps) {
   const [isWorking, setWorking] = useState(false)
   const problems = problemsOf(draft, Date.now())
   const isReady = draft.project !== '' && Object.values(problems).every(problem => problem === null)
-  const keyId = useMemo(
-    () => keyIdOf(draft.name, new Set(keys.map(({ name }) => idOf(name)))),
-    [draft.name, keys],
-  )
+  const taken = useMemo(() => new Set(keys.map(({ name }) => idOf(name))), [keys])
+  const keyId = keyIdOf(draft.name, taken)
   const part = { draft, problems, onChange }
   const create = async (): Promise<void> => {
     setWorking(true)
     setError(null)
     try {
-      const made = await makeKey(draft, keyId)
-      void queries.invalidateQueries({ queryKey: ['keys'] })
-      void queries.invalidateQueries({ queryKey: ['budgets'] })
-      void queries.invalidateQueries({ queryKey: ['limits'] })
-      onMade(made)
+      onMade(await makeKey(draft, taken))
     } catch (cause) {
       setError(cause)
       setWorking(false)
+    } finally {
+      // A key that went again keeps its id.
+      for (const name of ['keys', 'budgets', 'limits']) {
+        void queries.invalidateQueries({ queryKey: [name] })
+      }
     }
   }
   return (
@@ -154,13 +154,9 @@ function Form({ draft, template, onTemplate, onChange, onMade }: FormProps) {
 }
 
 /** The key, with its budget and its limits before anybody has the key. If one is refused, the key goes again. */
-async function makeKey(draft: KeyDraft, keyId: string | undefined): Promise<Made> {
+async function makeKey(draft: KeyDraft, taken: ReadonlySet<string>): Promise<Made> {
   const { project } = draft
-  const { keyString = '', ...key } = await client.call(POLLUX_V1.createKey, {
-    params: { project },
-    query: keyId === undefined ? {} : { keyId },
-    body: bodyOf(draft, Date.now()),
-  })
+  const { keyString = '', ...key } = await createKey(draft, taken)
   const cap = capOf(draft)
   const params = { project, key: idOf(key.name) }
   try {
@@ -174,10 +170,33 @@ async function makeKey(draft: KeyDraft, keyId: string | undefined): Promise<Made
     }
     for (const body of quotasOf(draft)) await client.call(KEY_QUOTAS_V1.setQuotaLimit, { params, body })
   } catch (error) {
-    await client.call(POLLUX_V1.deleteKey, { params, query: {} })
+    // Why it was refused is what there is to say, even if the key then stays; nobody has its string.
+    await client.call(POLLUX_V1.deleteKey, { params, query: {} }).catch(() => null)
     throw error
   }
   return { key, keyString, draft }
+}
+
+const ID_TRIES_MAX = 5
+
+/** The key, under the next free id if somebody else has taken that one since the keys were read. */
+async function createKey(draft: KeyDraft, taken: ReadonlySet<string>) {
+  const refused = new Set(taken)
+  for (let tries = 1; ; tries++) {
+    const keyId = keyIdOf(draft.name, refused)
+    const query = keyId === undefined ? {} : { keyId }
+    try {
+      return await client.call(POLLUX_V1.createKey, {
+        params: { project: draft.project },
+        query,
+        body: bodyOf(draft, Date.now()),
+      })
+    } catch (error) {
+      const isTaken = error instanceof ContractError && error.status === 'ALREADY_EXISTS'
+      if (!isTaken || keyId === undefined || tries === ID_TRIES_MAX) throw error
+      refused.add(keyId)
+    }
+  }
 }
 
 function StartFields({ draft, template, onTemplate, onChange }: Omit<FormProps, 'onMade'>) {
