@@ -26,9 +26,20 @@ const keyString = mintKeyString('key')
 
 /** What the upstream answers to the call with this user-agent. */
 const replies = new Map<string, object>()
+/** What it was asked to count. */
+const asked: object[] = []
+/** What it counts; null: it does not. */
+let tokens: number | null = null
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  for await (const _ of request);
+  const chunks: Buffer[] = []
+  for await (const chunk of request) chunks.push(chunk as Buffer)
+  if (request.url?.endsWith(':countTokens') === true) {
+    asked.push({ url: request.url, ...(JSON.parse(Buffer.concat(chunks).toString('utf8')) as object) })
+    response.writeHead(tokens === null ? 404 : 200, { 'content-type': 'application/json' })
+    response.end(JSON.stringify({ totalTokens: tokens }))
+    return
+  }
   const json = JSON.stringify(replies.get(request.headers['user-agent'] ?? ''))
   const isStream = request.url?.includes('alt=sse') === true
   response.writeHead(200, { 'content-type': isStream ? 'text/event-stream' : 'application/json' })
@@ -130,5 +141,69 @@ describe.each(['generateContent', 'streamGenerateContent?alt=sse'])('%s', verb =
       outcome: 'posted',
       posted_nanos: 7 * INPUT_NANOS,
     })
+  })
+})
+
+/** Dollars per million tokens: 0.15. */
+const EMBEDDER = 'gemini-embedding-001'
+const EMBED_NANOS = 150
+const hello = { parts: [{ text: 'hello' }] }
+
+describe('what is embedded and comes without usage', () => {
+  const embed = (verb: string, body: object): Promise<RecordRow> => {
+    asked.length = 0
+    return recordOf(verb, body, { embedding: { values: [1] } }, EMBEDDER)
+  }
+
+  test.each([
+    ['embedContent', { content: hello }, [{ role: 'user', ...hello }]],
+    [
+      'embedContent',
+      { content: hello, taskType: 'RETRIEVAL_DOCUMENT', title: 'greeting' },
+      [{ role: 'user', parts: [{ text: 'greeting' }, ...hello.parts] }],
+    ],
+    [
+      'batchEmbedContents',
+      { requests: ['a', 'b'].map(text => ({ model: `models/${EMBEDDER}`, content: { parts: [{ text }] } })) },
+      ['a', 'b'].map(text => ({ role: 'user', parts: [{ text }] })),
+    ],
+  ])('is posted by what countTokens says: %s, %#', async (verb, body, contents) => {
+    tokens = 3
+    expect(await embed(verb, body)).toMatchObject({
+      outcome: 'posted',
+      http_status: 200,
+      prompt_tokens: 3,
+      total_tokens: 3,
+      cost_nanos: 3 * EMBED_NANOS,
+      posted_nanos: 3 * EMBED_NANOS,
+    })
+    expect(asked).toEqual([{ url: `/v1beta/models/${EMBEDDER}:countTokens`, contents }])
+  })
+
+  test.each([null, 0, -3, 1.5])(
+    'is posted by its bound, which the record has, where that says %s',
+    async said => {
+      tokens = said
+      const record = await embed('embedContent', { content: hello })
+      expect(record.held_nanos).toBeGreaterThan('hello'.length * EMBED_NANOS)
+      expect(record).toMatchObject({ outcome: 'estimated', posted_nanos: record.held_nanos })
+      expect(record.cost_nanos).toBe(record.prompt_tokens * EMBED_NANOS)
+      expect(record.cost_nanos).toBe(record.held_nanos)
+    },
+  )
+
+  test('is never posted with more than its bound, which is all that a model reads', async () => {
+    tokens = 1_000_000
+    const record = await embed('embedContent', { content: hello })
+    expect(record).toMatchObject({ outcome: 'posted', cost_nanos: record.held_nanos })
+    expect(record.cost_nanos).toBe(record.prompt_tokens * EMBED_NANOS)
+  })
+
+  test('is not counted where its usage was told', async () => {
+    asked.length = 0
+    const told = { embedding: { values: [1] }, usageMetadata: { promptTokenCount: 2 } }
+    const record = await recordOf('embedContent', { content: hello }, told, EMBEDDER)
+    expect(record).toMatchObject({ outcome: 'posted', cost_nanos: 2 * EMBED_NANOS })
+    expect(asked).toEqual([])
   })
 })

@@ -55,7 +55,7 @@ export const NO_USAGE: Usage = {
 }
 
 /**
- * What became of a call that was admitted. `posted`: answered with its usage. `unmetered`: answered without usage where
+ * What became of a call that was admitted. `posted`: answered with its usage, or Google counted what was embedded. `unmetered`: answered without usage where
  * none is billed (countTokens, models). `void`: refused by the upstream or never sent. `estimated`: sent, but its usage
  * was not seen, or cannot be read (MONEY.md rule 17).
  */

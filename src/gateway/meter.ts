@@ -2,11 +2,13 @@ import { ApiError } from '../domain/error.ts'
 import { type JsonObject, asObject } from '../domain/proto-json.ts'
 import type { Outcome } from '../domain/usage.ts'
 import type { Reply } from '../http/reply.ts'
+import { boundsOf } from './bounds.ts'
 import type { Gateway, Grant } from './call.ts'
+import { countPromptTokens } from './count-tokens.ts'
 import { filterModels } from './model-list.ts'
 import type { OpenCall } from './open-calls.ts'
 import { wantsEvents } from './query.ts'
-import { type ReplyFacts, boundByBytes, readReply, servedAs } from './read-usage.ts'
+import { type ReplyFacts, readReply, servedAs, usageOfPrompt } from './read-usage.ts'
 import { replyHeaders } from './reply-headers.ts'
 import { type Ending, settle } from './settle.ts'
 import { ElementSplitter, EventSplitter } from './splitter.ts'
@@ -31,7 +33,9 @@ export async function meterUnary(answer: WholeAnswer, open: OpenCall, io: Gatewa
     throw new ApiError('UPSTREAM_BROKEN', 'The upstream answered with something that is no JSON.')
   }
   const reply = filterModels(json, grant) ?? body
-  const { outcome, usage, modelVersion, grounding } = meteredBy(grant, json)
+  const metered = meteredBy(grant, json)
+  const isUntold = metered.usage === null && grant.method.metering === 'embedding'
+  const { outcome, usage, modelVersion, grounding } = isUntold ? await counted(metered, grant, io) : metered
   const served = servedAs(answer.serviceTier, grounding)
   const ending: Ending = {
     outcome,
@@ -57,9 +61,18 @@ const UNMETERED: Metered = { outcome: 'unmetered', usage: null, modelVersion: nu
 function meteredBy(grant: Grant, json: JsonObject): Metered {
   if (grant.method.metering === 'none') return UNMETERED
   const { usage, modelVersion, grounding } = readReply(json)
-  if (usage !== null) return { outcome: 'posted', usage, modelVersion, grounding }
-  const bound = grant.method.metering === 'embedding' ? boundByBytes(grant.requestBytes) : null
-  return { outcome: 'estimated', usage: bound, modelVersion, grounding }
+  return { outcome: usage === null ? 'estimated' : 'posted', usage, modelVersion, grounding }
+}
+
+/**
+ * An embedding without usage, by what Google counts in what was sent, else by its bound (MONEY.md rule 17). Never above the
+ * bound, for which its hold was made: a model reads no more than its limit, however long the text is.
+ */
+async function counted(metered: Metered, grant: Grant, io: Gateway): Promise<Metered> {
+  const { promptTokensBound } = boundsOf(grant, io.modelLimits.find(grant.model), [])
+  const tokens = await countPromptTokens(grant, io.upstream)
+  const usage = usageOfPrompt(Math.min(tokens ?? promptTokensBound, promptTokensBound))
+  return { ...metered, outcome: tokens === null ? 'estimated' : 'posted', usage }
 }
 
 /** An error of the upstream, on its way to the caller: nothing is billed for it (gemini-wire 2.7). */

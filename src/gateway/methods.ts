@@ -6,7 +6,7 @@ import { API_VERSIONS, type ApiVersion } from '../domain/project.ts'
 type Metering =
   /** `usageMetadata` of the reply; its running total in a stream. */
   | 'usageMetadata'
-  /** As above, but older embedding models send none: then the request's size bounds it. */
+  /** As above, but older embedding models send none: then countTokens is asked. */
   | 'embedding'
   /** Not billed by Google. */
   | 'none'

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { NO_USAGE } from '../domain/usage.ts'
-import { boundByBytes, readReply } from './read-usage.ts'
+import { readReply } from './read-usage.ts'
 
 const usageOf = (usageMetadata: unknown) => readReply({ usageMetadata }).usage
 
@@ -136,8 +136,4 @@ describe('usageMetadata', () => {
       ),
     )
   })
-})
-
-it('bytes bound tokens from above', () => {
-  expect(boundByBytes(120)).toEqual({ ...NO_USAGE, promptTokens: 120, totalTokens: 120 })
 })

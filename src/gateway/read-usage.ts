@@ -191,10 +191,7 @@ function count(value: unknown): number {
   return typeof number === 'number' && Number.isSafeInteger(number) && number >= 0 ? number : Number.NaN
 }
 
-/**
- * The most a call can have used on its prompt when the upstream did not say: a token is at least one byte, so the bytes
- * of the body bound it from above (MONEY.md rule 12).
- */
-export function boundByBytes(bodyBytes: number): Usage {
-  return { ...NO_USAGE, promptTokens: bodyBytes, totalTokens: bodyBytes }
+/** What a call used whose prompt is all that is billed. */
+export function usageOfPrompt(promptTokens: number): Usage {
+  return { ...NO_USAGE, promptTokens, totalTokens: promptTokens }
 }
