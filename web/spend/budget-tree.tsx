@@ -4,24 +4,58 @@ import { spendPath } from '../paths.ts'
 import type { BudgetJson } from '../queries.ts'
 import { Button } from '../ui/button.tsx'
 import { exactDollars, shownDollars } from '../ui/dollars.ts'
+import { SearchField } from '../ui/search-field.tsx'
 import { SpendBar } from '../ui/spend-bar.tsx'
 import { Table } from '../ui/table.tsx'
 import { AcknowledgeDialog, BudgetDialog, DeleteBudgetDialog } from './budget-dialog.tsx'
-import type { BudgetNode } from './tree.ts'
+import { type BudgetNode, NODES_PER_PAGE, isOfOneProject, nodesShown, pageOf, pageWith } from './tree.ts'
 
 type Asked =
   | { readonly what: 'set'; readonly node: BudgetNode; readonly budget: BudgetJson | null }
   | { readonly what: 'delete' | 'acknowledge'; readonly node: BudgetNode; readonly budget: BudgetJson }
 
+/** Which part of a large tree is shown. */
+export interface TreeView {
+  /** Of a node's name or id. */
+  readonly q: string
+  /** Id of the project whose keys are shown; empty: none. */
+  readonly open: string
+  /** From 1. */
+  readonly page: string
+}
+
+interface TreeProps {
+  readonly nodes: readonly BudgetNode[]
+  readonly view: TreeView
+  readonly onView: (change: Partial<TreeView>) => void
+}
+
+const percent = new Intl.NumberFormat('en', { style: 'percent', maximumFractionDigits: 0 })
 const PERIOD_TEXT = { month: 'a month', day: 'a day', total: 'in all' } as const
 const STATE_TEXT = { ACTIVE: null, EXHAUSTED: 'spent', FROZEN: 'frozen' } as const
 
 /** Each budget with what it posted and holds, under what it caps; caps are changed in place. */
-export function BudgetTree({ nodes }: { readonly nodes: readonly BudgetNode[] }) {
+export function BudgetTree({ nodes, view, onView }: TreeProps) {
   const [asked, setAsked] = useState<Asked | null>(null)
   const close = (): void => setAsked(null)
+  const shown = nodesShown(nodes, view)
+  const pages = Math.max(1, Math.ceil(shown.length / NODES_PER_PAGE))
+  const page = Math.min(Math.max(1, Math.trunc(Number(view.page)) || 1), pages)
+  const isLarge = nodes.length > NODES_PER_PAGE
+  const isFolded = isLarge && view.q.trim() === '' && !isOfOneProject(nodes)
+  const setOpen = (node: BudgetNode, open: string): void =>
+    onView({ open, page: String(pageWith(nodesShown(nodes, { q: '', open }), node.project)) })
   return (
     <>
+      {isLarge && (
+        <search className="filters">
+          <SearchField
+            label="Search budgets by name or id"
+            value={view.q}
+            onChange={q => onView({ q, page: '1' })}
+          />
+        </search>
+      )}
       <Table
         label="Every budget"
         columns={[
@@ -36,12 +70,19 @@ export function BudgetTree({ nodes }: { readonly nodes: readonly BudgetNode[] })
         isSheet
         className="tree"
       >
-        {nodes.map(node => (
+        {pageOf(shown, page).map(node => (
           <tbody key={`${node.project ?? ''}/${node.key ?? ''}`}>
             <tr className="tree__node">
               <th scope="rowgroup" colSpan={6} className={`tree__name tree__name--${node.depth}`}>
                 <Link to={spendPath(node)}>{node.name}</Link>
                 {node.budgets.length === 0 && <span className="quiet"> no cap of its own</span>}
+                {isFolded && node.keys > 0 && (
+                  <Keys
+                    node={node}
+                    isOpen={node.project === view.open}
+                    onOpen={open => setOpen(node, open)}
+                  />
+                )}
               </th>
               <td className="table__tools">
                 <Button look="bare" onPress={() => setAsked({ what: 'set', node, budget: null })}>
@@ -60,6 +101,23 @@ export function BudgetTree({ nodes }: { readonly nodes: readonly BudgetNode[] })
           </tbody>
         ))}
       </Table>
+      {isLarge && (
+        <p className="table__more quiet small" role="status">
+          {shown.length === 0
+            ? 'No project and no key with a cap has that name.'
+            : countText(page, shown.length)}
+          {pages > 1 && (
+            <>
+              <Button isDisabled={page === 1} onPress={() => onView({ page: String(page - 1) })}>
+                Previous
+              </Button>
+              <Button isDisabled={page === pages} onPress={() => onView({ page: String(page + 1) })}>
+                Next
+              </Button>
+            </>
+          )}
+        </p>
+      )}
       {asked?.what === 'set' && (
         <BudgetDialog place={asked.node} of={asked.node.name} budget={asked.budget} onClose={close} />
       )}
@@ -70,6 +128,40 @@ export function BudgetTree({ nodes }: { readonly nodes: readonly BudgetNode[] })
         <AcknowledgeDialog budget={asked.budget} of={asked.node.name} onClose={close} />
       )}
     </>
+  )
+}
+
+/** `51 to 100 of 291 rows, nearest to their caps first` */
+function countText(page: number, total: number): string {
+  const first = (page - 1) * NODES_PER_PAGE
+  const rows =
+    total <= NODES_PER_PAGE
+      ? `${total} rows`
+      : `${first + 1} to ${Math.min(total, first + NODES_PER_PAGE)} of ${total} rows`
+  return `${rows}, nearest to their caps first`
+}
+
+interface KeysProps {
+  readonly node: BudgetNode
+  readonly isOpen: boolean
+  /** With the project whose keys are to be shown; empty: none. */
+  readonly onOpen: (project: string) => void
+}
+
+/** How full the keys below a project are, and the button that shows them. */
+function Keys({ node: { project, name, keys, fullest }, isOpen, onOpen }: KeysProps) {
+  return (
+    <span className="tree__keys">
+      <Button look="bare" aria-expanded={isOpen} onPress={() => onOpen(isOpen ? '' : (project ?? ''))}>
+        {isOpen ? 'Hide' : 'Show'} {keys === 1 ? '1 key' : `${keys} keys`}
+        <span className="unseen"> of {name}</span>
+      </Button>
+      <span className="quiet">
+        {fullest === Infinity
+          ? 'one may spend nothing'
+          : `the fullest at ${percent.format(fullest)} of a cap`}
+      </span>
+    </span>
   )
 }
 

@@ -14,21 +14,29 @@ import { MonthChart } from './month-chart.tsx'
 import { type MonthSpend, capDay, monthOf, monthSpend } from './month.ts'
 import { capHitsQuery, monthQuery } from './queries.ts'
 import { SpendTabs } from './spend-tabs.tsx'
-import { type BudgetPlace, budgetsAt, nameOf, treeOf } from './tree.ts'
+import { type BudgetPlace, budgetsAt, treeOf } from './tree.ts'
 import './spend.css'
 
-const EVERYTHING = { project: '', key: '' } as const
+const EVERYTHING = { project: '', key: '', q: '', open: '', page: '1' } as const
 
 /** What the organization, a project or a key spends, and what stops it. */
 export function SpendScreen() {
-  const [asked, setAsked] = useUrlState<Readonly<Record<'project' | 'key', string>>>(EVERYTHING)
-  const place = placeOf(asked)
+  const [asked, setAsked] = useUrlState<Readonly<Record<keyof typeof EVERYTHING, string>>>(EVERYTHING)
+  const { project, key, ...view } = asked
+  const place = useMemo(() => placeOf({ project, key }), [project, key])
   const projects = useQuery(projectsQuery)
   const keys = useQuery(keysQuery)
   const budgets = useQuery(budgetsQuery)
   const hits = useQuery(capHitsQuery(place))
   const error = projects.error ?? budgets.error ?? keys.error
   const active = (projects.data ?? []).filter(({ state }) => state === 'ACTIVE')
+  const nodes = useMemo(
+    () =>
+      budgets.data === undefined || projects.data === undefined
+        ? null
+        : treeOf({ budgets: budgets.data, projects: projects.data, keys: keys.data ?? [] }, place),
+    [budgets.data, projects.data, keys.data, place],
+  )
   return (
     <Page
       title="Spend"
@@ -41,7 +49,7 @@ export function SpendScreen() {
           className="input"
           aria-label="Project"
           value={asked.project}
-          onChange={event => setAsked({ project: event.target.value, key: '' })}
+          onChange={event => setAsked({ ...EVERYTHING, project: event.target.value })}
         >
           <option value="">All projects</option>
           {active.map(({ projectId, displayName }) => (
@@ -56,13 +64,13 @@ export function SpendScreen() {
           <p>
             Key{' '}
             <Link to={keyPath({ project: asked.project, key: place.key })}>
-              {nameOf({ projects: active, keys: keys.data ?? [] }, place)}
+              {nodes?.find(node => node.key === key)?.name ?? key}
             </Link>
             {' · '}
             <Link to={spendPath({ project: place.project, key: null })}>the whole project</Link>
           </p>
         )}
-        {budgets.data !== undefined && projects.data !== undefined && (
+        {budgets.data !== undefined && nodes !== null && (
           <>
             <ThisMonth place={place} budgets={budgets.data} />
             <section className="spend-screen__part" aria-labelledby="budgets-title">
@@ -71,12 +79,7 @@ export function SpendScreen() {
                 Posted is spent. Held is what nodes have taken for calls that are under way; what is idle goes
                 back within a second. A cap that is lowered below what is posted stops all calls at once.
               </p>
-              <BudgetTree
-                nodes={treeOf(
-                  { budgets: budgets.data, projects: projects.data, keys: keys.data ?? [] },
-                  place,
-                )}
-              />
+              <BudgetTree nodes={nodes} view={view} onView={setAsked} />
             </section>
           </>
         )}
