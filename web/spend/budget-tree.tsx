@@ -3,7 +3,7 @@ import { Link } from 'react-router'
 import { spendPath } from '../paths.ts'
 import type { BudgetJson } from '../queries.ts'
 import { Button } from '../ui/button.tsx'
-import { exactDollars, shownDollars } from '../ui/dollars.ts'
+import { exactDollars, shownBudget, shownDollars } from '../ui/dollars.ts'
 import { SearchField } from '../ui/search-field.tsx'
 import { SpendBar } from '../ui/spend-bar.tsx'
 import { Table } from '../ui/table.tsx'
@@ -173,6 +173,13 @@ interface LineProps {
 
 function BudgetLine({ budget, node, onAsk }: LineProps) {
   const { posted, allotted, cap, free, overrun, period, state, tier } = budget
+  const shown = shownBudget({ cap: BigInt(cap), posted: BigInt(posted), held: BigInt(allotted) })
+  const amounts = [
+    [posted, shown.posted],
+    [allotted, shown.held],
+    [free, shown.free],
+    [overrun, shownDollars(overrun)],
+  ] as const
   const stateText = STATE_TEXT[state]
   const of = `of ${node.name} ${PERIOD_TEXT[period]}`
   return (
@@ -183,18 +190,18 @@ function BudgetLine({ budget, node, onAsk }: LineProps) {
       </th>
       <td className="tree__bar">
         <span className="small quiet">
-          {shownDollars(posted)} of {shownDollars(cap)}
+          {shown.posted} of {shown.cap}
         </span>
         <SpendBar
-          label={`${shownDollars(posted)} of ${shownDollars(cap)} spent`}
+          label={`${shown.posted} of ${shown.cap} spent`}
           posted={BigInt(posted)}
           held={BigInt(allotted)}
           cap={BigInt(cap)}
         />
       </td>
-      {[posted, allotted, free, overrun].map((nanos, column) => (
-        <td key={column} className="number" title={exactDollars(nanos)}>
-          {nanos === '0' ? <span className="quiet">$0</span> : shownDollars(nanos)}
+      {amounts.map(([nanos, text], column) => (
+        <td key={column} className={nanos === '0' ? 'number quiet' : 'number'} title={exactDollars(nanos)}>
+          {text}
         </td>
       ))}
       <td className="table__tools">
