@@ -121,6 +121,15 @@ describe.skipIf(!existsSync(CHROMIUM))('calls and security in the console', () =
         `${pollux.origin}/projects/${PROJECT}/keys/shop`,
       )
       await page.getByRole('heading', { name: 'Usage this month' }).waitFor()
+      // What it costs is in sight where the table is wider than the window.
+      await page.setViewportSize({ width: 360, height: 740 })
+      const usage = page.getByRole('region', { name: 'Usage by model' })
+      const cost = await usage.getByRole('columnheader', { name: 'Cost' }).boundingBox()
+      const frame = await usage.boundingBox()
+      expect((cost?.x ?? Infinity) + (cost?.width ?? 0)).toBeLessThanOrEqual(
+        (frame?.x ?? 0) + (frame?.width ?? 0),
+      )
+      await page.setViewportSize({ width: 1280, height: 740 })
       await page.getByRole('tab', { name: 'Calls' }).click()
       await page.getByRole('region', { name: 'Calls of this key' }).waitFor()
       await page.getByRole('tab', { name: 'Ledger' }).click()

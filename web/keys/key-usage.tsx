@@ -45,24 +45,24 @@ export function KeyUsage({ report, days }: { readonly report: UsageReport; reado
         label="Usage by model"
         columns={[
           'Model',
+          { number: 'Cost' },
           { number: 'Calls' },
           { number: 'Input' },
           { number: 'Output' },
           { number: 'Thinking' },
-          { number: 'Cost' },
         ]}
       >
         <tbody>
           {rows.map(row => (
             <tr key={row.model ?? ''}>
               <th scope="row">{row.model || 'no model'}</th>
+              <td className="number" title={exactDollars(row.costNanos)}>
+                {shownDollars(row.costNanos)}
+              </td>
               <td className="number">{count.format(row.calls)}</td>
               <td className="number">{count.format(row.promptTokens)}</td>
               <td className="number">{count.format(row.candidatesTokens)}</td>
               <td className="number">{count.format(row.thoughtsTokens)}</td>
-              <td className="number" title={exactDollars(row.costNanos)}>
-                {shownDollars(row.costNanos)}
-              </td>
             </tr>
           ))}
         </tbody>
