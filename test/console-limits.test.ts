@@ -89,6 +89,9 @@ describeInChromium('limits in the console', () => {
         (await read()).limits?.find(({ metric, model }) => metric === 'requestsPerMinute' && model === MODEL)
           ?.value
       expect(await limitOf()).toBe('7')
+      // On one line each, as their inputs are.
+      const model = await page.getByRole('rowheader', { name: MODEL, exact: true }).boundingBox()
+      expect(model?.width).toBeGreaterThan(140)
 
       await page.getByLabel(`Requests a minute, ${MODEL}`).fill('x')
       await page.getByText(`${MODEL}: `).waitFor()
