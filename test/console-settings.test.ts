@@ -1,6 +1,7 @@
 /** Settings and the frame in Debian's Chromium against a real Pollux: one's own account, the palette, what is not as usual. */
 import type { Page } from 'playwright-core'
 import { expect, it, onTestFinished } from 'vitest'
+import { AUDIT_V1 } from '../src/contract/audit.v1.ts'
 import { KEY_BUDGETS_V1 } from '../src/contract/budgets.v1.ts'
 import { POLLUX_V1 } from '../src/contract/pollux.v1.ts'
 import { SERVER_V1 } from '../src/contract/server.v1.ts'
@@ -90,6 +91,23 @@ describeInChromium('settings', () => {
 })
 
 describeInChromium('the frame', () => {
+  it('goes by the clock of the browser, and says by which, but for usage, which goes by UTC', async () => {
+    const timeZone = 'America/Los_Angeles'
+    const { page } = await openConsolePage(site.browser, `${origin}/audit`, { timezoneId: timeZone })
+    const { entries } = await site.pollux.client.call(AUDIT_V1.listAuditEntries, { query: { pageSize: 1 } })
+    const [{ timestamp = '' } = {}] = entries ?? []
+    const date = new Intl.DateTimeFormat('en', { timeZone, dateStyle: 'medium' }).format(
+      Date.parse(timestamp),
+    )
+    const time = new Intl.DateTimeFormat('en', { timeZone, timeStyle: 'long' }).format(Date.parse(timestamp))
+    await page.getByText(`${date}, ${time}`, { exact: true }).first().waitFor()
+    expect(time).toMatch(/ P[SD]T$/)
+    await page.getByText(/· America\/Los Angeles · USD$/).waitFor()
+    await page.getByRole('link', { name: 'Usage' }).click()
+    await page.getByText('Times are UTC').waitFor()
+    await page.context().close()
+  })
+
   it('leads to a key, a project and a screen by a few letters and Enter', async () => {
     await site.pollux.client.call(POLLUX_V1.createKey, {
       params: { project: PROJECT },

@@ -23,6 +23,7 @@ import { type Who, signOut } from '../session.ts'
 import { THEMES, chooseTheme, currentTheme, onTheme } from '../theme/theme.ts'
 import { IconButton } from '../ui/button.tsx'
 import { Mark } from '../ui/star.tsx'
+import { SHOWN_ZONE } from '../ui/times.ts'
 import { addToast } from '../ui/toast.tsx'
 import { PaletteButton } from './palette-button.tsx'
 import { ProjectSwitcher } from './project-switcher.tsx'
@@ -113,7 +114,9 @@ function Foot({ who }: { readonly who: Who }) {
             : server.upstream === 'SANDBOX'
               ? 'Sandbox upstream'
               : 'Forwards to Gemini'}
-          <span className="rail__facts">Pollux {server.version} · UTC · USD</span>
+          <span className="rail__facts">
+            Pollux {server.version} · {SHOWN_ZONE} · USD
+          </span>
         </p>
       )}
       <div className="rail__tools">

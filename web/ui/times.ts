@@ -7,7 +7,18 @@ const DISTANCE_MAX_MS = 30 * DAY_MS
 
 const distance = new Intl.RelativeTimeFormat('en', { numeric: 'auto', style: 'short' })
 const date = new Intl.DateTimeFormat('en', { year: 'numeric', month: 'short', day: 'numeric' })
-const moment = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'medium' })
+const moment = new Intl.DateTimeFormat('en', {
+  year: 'numeric',
+  month: 'short',
+  day: 'numeric',
+  hour: 'numeric',
+  minute: '2-digit',
+  second: '2-digit',
+  timeZoneName: 'short',
+})
+
+/** Where clocks go by the browser's time zone, its name: `America/Los Angeles`. Usage goes by UTC, and says so. */
+export const SHOWN_ZONE = moment.resolvedOptions().timeZone.replaceAll('_', ' ')
 
 /** `3 min. ago`, `in 5 days`, or a date when it is farther than a month. */
 export function shownDistance(time: string, nowMs: number): string {
@@ -20,7 +31,7 @@ export function shownDistance(time: string, nowMs: number): string {
   return distance.format(Math.trunc(awayMs / DAY_MS), 'day')
 }
 
-/** To the second, in the browser's time zone. */
+/** To the second, in the browser's time zone, which it names. */
 export function shownMoment(time: string): string {
   return moment.format(Date.parse(time))
 }
