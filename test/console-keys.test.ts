@@ -144,6 +144,42 @@ describeInChromium('a key in the console', () => {
     },
     TEST_MS,
   )
+
+  it(
+    'is tried with a model and a method that it may call, where this browser may use it',
+    async () => {
+      const { page, complaints } = await openConsolePage(site.browser, `${site.pollux.origin}/keys`)
+      const make = async (search: string): Promise<void> => {
+        await page.goto(`${site.pollux.origin}/keys/new?project=${project}&${search}`)
+        await (await readyButton(page, 'Create key')).click()
+        await page.getByRole('button', { name: 'Copy key' }).click()
+        await page.getByRole('button', { name: 'Copied' }).waitFor()
+      }
+      for (const [models, said] of [
+        ['gemini-embedding-001', 'A vector of'],
+        ['gemini-2.5-pro*', 'gemini-2.5-pro'],
+      ]) {
+        await make(`models=${models}`)
+        await (await readyButton(page, 'Run it')).click()
+        const outcome = page.locator('.notice--fine')
+        await outcome.waitFor()
+        expect(await outcome.textContent()).toMatch(/^The first call was answered/)
+        expect(await outcome.textContent()).toContain(said)
+      }
+      await make('template=browser&referrers=shop.example/*')
+      await page.getByText('This browser cannot make the call with the key. Requests from referer').waitFor()
+      expect(await page.getByRole('button', { name: 'Run it' }).isDisabled()).toBe(true)
+      await make('addresses=203.0.113.7')
+      await page.getByText('This browser cannot make the call with the key. The provided API key').waitFor()
+      // Its own pages may.
+      await make(`referrers=${site.pollux.origin}/*`)
+      await (await readyButton(page, 'Run it')).click()
+      await page.getByText('The first call was answered').waitFor()
+      expect(complaints).toEqual([])
+      await page.context().close()
+    },
+    TEST_MS,
+  )
 })
 
 /** Another window had the focus for a minute: what is older than some seconds is read again. */

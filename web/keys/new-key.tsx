@@ -2,7 +2,6 @@ import { useQuery } from '@tanstack/react-query'
 import { Download } from 'lucide-react'
 import { useEffect, useState } from 'react'
 import { useBlocker } from 'react-router'
-import { isModelId } from '../../src/domain/model.ts'
 import { type KeyPlace, keyPath } from '../paths.ts'
 import { projectsQuery, serverQuery } from '../queries.ts'
 import { Button, ButtonLink } from '../ui/button.tsx'
@@ -12,12 +11,10 @@ import { Dialog } from '../ui/dialog.tsx'
 import { download } from '../ui/download.ts'
 import { Notice } from '../ui/notice.tsx'
 import { Page } from '../ui/page.tsx'
-import { type KeyDraft, linesOf } from './draft.ts'
+import type { KeyDraft } from './draft.ts'
+import { firstCallOf } from './first-call.ts'
 import { callSnippets, dotenv, environmentSnippets } from './quick-start.ts'
 import { RunIt } from './run-it.tsx'
-
-/** Serves every project; shown where the key names no model. */
-const USUAL_MODEL = 'gemini-3.8-flash'
 
 interface NewKeyProps {
   readonly place: KeyPlace
@@ -34,7 +31,7 @@ export function NewKey({ place, keyString, draft }: NewKeyProps) {
     ({ projectId, recoverableKeys }) => projectId === place.project && recoverableKeys === true,
   )
   const baseUrl = server?.callOrigin ?? location.origin
-  const model = linesOf(draft.models).find(isModelId) ?? USUAL_MODEL
+  const call = firstCallOf(draft, server?.models ?? [])
   const take = (): void => setTaken(true)
   return (
     <Page title={`${draft.name.trim() || place.key} is ready`}>
@@ -71,8 +68,17 @@ export function NewKey({ place, keyString, draft }: NewKeyProps) {
         </section>
         <section className="panel">
           <h2>Make a call</h2>
-          <CodeTabs label="Languages" snippets={callSnippets(model)} />
-          <RunIt keyString={keyString} baseUrl={baseUrl} model={model} />
+          {call === null ? (
+            <p className="quiet">
+              The key may call no model with GenerateContent or EmbedContent that is known here, so there is
+              nothing to try it with.
+            </p>
+          ) : (
+            <>
+              <CodeTabs label="Languages" snippets={callSnippets(call)} />
+              <RunIt place={place} keyString={keyString} baseUrl={baseUrl} call={call} />
+            </>
+          )}
         </section>
       </div>
       <LeaveQuestion isAsked={!isTaken} />

@@ -1,5 +1,7 @@
 /** First calls with a new key, by language and by shell. The SDKs read key and base URL from the environment. */
 
+import type { FirstCall } from './first-call.ts'
+
 export interface Snippet {
   readonly id: string
   readonly text: string
@@ -7,7 +9,8 @@ export interface Snippet {
 }
 
 /** A call in each language; none of them holds the key. */
-export function callSnippets(model: string): readonly Snippet[] {
+export function callSnippets({ model, method }: FirstCall): readonly Snippet[] {
+  const isText = method === 'generateContent'
   return [
     {
       id: 'python',
@@ -16,8 +19,8 @@ export function callSnippets(model: string): readonly Snippet[] {
 from google import genai
 
 client = genai.Client()
-reply = client.models.generate_content(model="${model}", contents="Say hello")
-print(reply.text)`,
+reply = client.models.${isText ? 'generate_content' : 'embed_content'}(model="${model}", contents="Say hello")
+print(${isText ? 'reply.text' : 'reply.embeddings[0].values'})`,
     },
     {
       id: 'javascript',
@@ -26,8 +29,8 @@ print(reply.text)`,
 import { GoogleGenAI } from '@google/genai'
 
 const client = new GoogleGenAI({})
-const reply = await client.models.generateContent({ model: '${model}', contents: 'Say hello' })
-console.log(reply.text)`,
+const reply = await client.models.${method}({ model: '${model}', contents: 'Say hello' })
+console.log(${isText ? 'reply.text' : 'reply.embeddings[0].values'})`,
     },
     {
       id: 'go',
@@ -49,11 +52,11 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	reply, err := client.Models.GenerateContent(ctx, "${model}", genai.Text("Say hello"), nil)
+	reply, err := client.Models.${isText ? 'GenerateContent' : 'EmbedContent'}(ctx, "${model}", genai.Text("Say hello"), nil)
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(reply.Text())
+	fmt.Println(${isText ? 'reply.Text()' : 'reply.Embeddings[0].Values'})
 }`,
     },
     {
@@ -65,7 +68,7 @@ import com.google.genai.Client;
 public class Hello {
   public static void main(String[] args) {
     try (Client client = new Client()) {
-      System.out.println(client.models.generateContent("${model}", "Say hello", null).text());
+      System.out.println(client.models.${method}("${model}", "Say hello", null).${isText ? 'text' : 'embeddings'}());
     }
   }
 }`,
@@ -73,11 +76,17 @@ public class Hello {
     {
       id: 'rest',
       text: 'REST',
-      code: `curl "$GOOGLE_GEMINI_BASE_URL/v1beta/models/${model}:generateContent" \\
+      code: `curl "$GOOGLE_GEMINI_BASE_URL/v1beta/models/${model}:${method}" \\
   -H "x-goog-api-key: $GEMINI_API_KEY" -H 'content-type: application/json' \\
-  -d '{"contents":[{"parts":[{"text":"Say hello"}]}]}'`,
+  -d '${JSON.stringify(bodyOfCall(method))}'`,
     },
   ]
+}
+
+/** What is asked in JSON. */
+export function bodyOfCall(method: FirstCall['method']): object {
+  const content = { parts: [{ text: 'Say hello' }] }
+  return method === 'generateContent' ? { contents: [content] } : { content }
 }
 
 /** How the two variables are set. */
