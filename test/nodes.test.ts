@@ -116,6 +116,26 @@ describe.skipIf('skip' in server)('nodes on one PostgreSQL', () => {
     await start({ env: { POLLUX_DATABASE_URL } })
   })
 
+  test('a node that finds the tables changed by a newer program says so, and asks and serves nothing more', async () => {
+    const url = await freshUrl()
+    const pollux = await start({ env: { POLLUX_DATABASE_URL: socketUrl(url) } })
+    const keyString = pollux.firstKeyString ?? ''
+    expect((await send(pollux.origin, { keyString })).status).toBe(200)
+    await query(url, `insert into kysely_migration values ('9999-future', '2030-01-01T00:00:00.000Z')`)
+    await until(async () => (await send(pollux.origin, { keyString })).reason === 'STORAGE_UNAVAILABLE')
+    expect((await fetch(`${pollux.origin}/readyz`)).status).toBe(503)
+    const change = pollux.client.call(POLLUX_V1.createKey, {
+      params: { project: 'default-project' },
+      query: {},
+      body: {},
+    })
+    await expect(change).rejects.toThrow('Pollux has stopped using its database')
+    expect(pollux.output()).toContain('The database is at version 9999-future')
+    const asking = `select 1 from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`
+    await until(async () => (await query(url, asking)).length === 0)
+    expect(await pollux.kill('SIGTERM')).toBe(0)
+  })
+
   test('a clock that is an hour off: a start fails, and a running node serves nothing but says so', async () => {
     const url = await freshUrl()
     const POLLUX_DATABASE_URL = socketUrl(url)
@@ -146,11 +166,11 @@ describe.skipIf('skip' in server)('nodes on one PostgreSQL', () => {
   }, 60_000)
 })
 
-async function query(connectionString: string, sql: string): Promise<void> {
+async function query(connectionString: string, sql: string): Promise<readonly unknown[]> {
   const client = new Client({ connectionString })
   await client.connect()
   try {
-    await client.query(sql)
+    return (await client.query(sql)).rows
   } finally {
     await client.end()
   }

@@ -49,7 +49,11 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
 /** STATE_CONFLICT when the database was written by a newer program. Reads only. */
 export async function refuseNewer(db: Kysely<Database>): Promise<void> {
   const tables = await db.introspection.getTables({ withInternalKyselyTables: true })
-  if (!tables.some(table => table.name === DEFAULT_MIGRATION_TABLE)) return
+  if (tables.some(table => table.name === DEFAULT_MIGRATION_TABLE)) await refuseMigratedBeyond(db)
+}
+
+/** The same for a database that this program has migrated before: another one may have brought it further since. */
+export async function refuseMigratedBeyond(db: Kysely<Database>): Promise<void> {
   const { rows } = await sql<{
     name: string
   }>`select name from ${sql.table(DEFAULT_MIGRATION_TABLE)}`.execute(db)

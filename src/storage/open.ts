@@ -71,8 +71,8 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   const { masterKeys = null, keyDir = dataDir, auditFile = null } = options
   const skew = new ClockSkew()
   let isPushed = false
-  // For good: what is damaged does not mend itself, and whoever mended it starts Pollux again.
-  let isDamaged = false
+  // For good: what is damaged or too new stays so, and whoever mended it starts Pollux again.
+  let isUnusable = false
   const openedMs = performance.now()
   const listeners = new Set<(change: Change) => void>()
   const recallListeners = new Set<(recalled: Recalled) => void>()
@@ -98,9 +98,9 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       case 'lost':
         for (const listener of lost) listener()
         break
-      case 'damaged':
-        if (!isDamaged) onFailure(decodeError(event.error))
-        isDamaged = true
+      case 'unusable':
+        if (!isUnusable) onFailure(decodeError(event.error))
+        isUnusable = true
         break
       case 'jobFailed':
         onFailure(decodeError(event.error))
@@ -167,7 +167,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     passkeys: caller.object('passkeys'),
     signIns: caller.object('signIns'),
     operations: caller.object('operations'),
-    usage: usageOver(usage, queue, () => queue.isFlowing && !isDamaged),
+    usage: usageOver(usage, queue, () => queue.isFlowing && !isUnusable),
     budgets: budgetsAfterAppends(caller.object('budgets'), queue),
     capHits: caller.object('capHits'),
     quotas: caller.object('quotas'),

@@ -2,7 +2,7 @@
 import { CLOCK_SKEW_MAX_MS } from '../domain/clock.ts'
 import { ApiError } from '../domain/error.ts'
 import type { Engine } from './engine.ts'
-import { NEWEST_VERSION } from './migrate.ts'
+import { NEWEST_VERSION, refuseMigratedBeyond } from './migrate.ts'
 import type { Db } from './schema.ts'
 
 /** Who was not seen for so long is taken for gone. */
@@ -54,8 +54,12 @@ export class Presence {
     await this.#put(db, nowMs)
   }
 
-  /** Says that this node is there. */
+  /**
+   * Says that this node is there. STATE_CONFLICT where a newer program has changed the tables: it stood still for so long
+   * that nobody waited for it.
+   */
   async beat(): Promise<void> {
+    await refuseMigratedBeyond(this.#engine.watch)
     await this.#put(this.#engine.watch, await this.#engine.nowMs(this.#engine.watch))
   }
 

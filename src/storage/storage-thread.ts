@@ -64,8 +64,11 @@ export type StorageEvent =
   | { readonly kind: 'recall'; readonly recalled: Recalled }
   | { readonly kind: 'lost' }
   | { readonly kind: 'jobFailed'; readonly error: ErrorMessage }
-  /** Something stored cannot be read as it was written: DATABASE_DAMAGED. */
-  | { readonly kind: 'damaged'; readonly error: ErrorMessage }
+  /**
+   * Something stored cannot be read as it was written: DATABASE_DAMAGED. Or a newer program has changed the tables:
+   * STATE_CONFLICT, and the thread ends.
+   */
+  | { readonly kind: 'unusable'; readonly error: ErrorMessage }
 
 /** Usage as the near side calls it: appends come together (append-queue.ts). */
 export interface UsageRemote {

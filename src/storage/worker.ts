@@ -152,7 +152,7 @@ async function serve(options: StorageThreadOptions): Promise<void> {
   engine.ballast?.fill()
   const translate = (error: unknown): ApiError => {
     const translated = toApiError(error, engine)
-    if (translated.reason === 'DATABASE_DAMAGED') emit({ kind: 'damaged', error: encodeError(translated) })
+    if (translated.reason === 'DATABASE_DAMAGED') emit({ kind: 'unusable', error: encodeError(translated) })
     return translated
   }
   const vault = new Vault(engine, openKeyRing(options))
@@ -268,14 +268,21 @@ async function join(presence: Presence | null, engine: Engine): Promise<void> {
   }
 }
 
-/** A beat that fails is followed by the next; that the database is away is told by others. */
+/**
+ * A beat that fails is followed by the next; that the database is away is told by others. Where the database is not this
+ * program's any more the thread ends: whatever it asked now, it would ask of tables that it does not know.
+ */
 function keepPresent(presence: Presence, engine: Engine): () => Promise<void> {
   return repeat(
     async () => {
       try {
         await presence.beat()
         emit({ kind: 'clock', skewMs: await clockSkewMs(engine) })
-      } catch {}
+      } catch (error) {
+        if (!(error instanceof ApiError)) return
+        emit({ kind: 'unusable', error: encodeError(error) })
+        process.exit()
+      }
     },
     { minMs: BEAT_EVERY_MS, maxMs: BEAT_EVERY_MS, timesLast: 0 },
   )
