@@ -23,6 +23,7 @@ export async function banner(start: {
     '',
     `  upstream  ${upstreamLine(config)}`,
     `  database  ${config.database.kind === 'sqlite' ? 'SQLite' : 'PostgreSQL'}`,
+    ...(isCountedApart(config) ? [`  rates     ${APART}`] : []),
     `  data      ${config.dataDir}`,
     `  console   ${app.adminOrigin}/`,
     `  API       ${app.adminOrigin}/pollux/v1/openapi.json (bearer token in ${dataFiles(config.dataDir).localTokenPath})`,
@@ -62,6 +63,14 @@ export async function banner(start: {
     )
   }
   return `${lines.join('\n')}\n`
+}
+
+const APART =
+  'counted by each node for itself: two let twice a limit through (set POLLUX_REDIS_URL to count together)'
+
+/** Whether there may be other nodes, and none counts what they let through. */
+function isCountedApart({ database, redisUrl }: Config): boolean {
+  return database.kind === 'postgres' && redisUrl === null
 }
 
 const NOBODY_YET =

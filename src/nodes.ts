@@ -49,6 +49,11 @@ export async function startNodes(
       `--nodes ${count} needs PostgreSQL, but POLLUX_DATABASE_URL is not set: an SQLite database belongs to one process`,
     ])
   }
+  if (config.redisUrl === null && count > 1) {
+    warn(
+      `POLLUX_REDIS_URL is not set, so each of the ${count} nodes counts rates for itself: together they let ${count} times a limit through`,
+    )
+  }
   if (existsSync(nodeDirOf(config.dataDir, count + 1))) {
     warn(
       `the folder ${nodeDirOf(config.dataDir, count + 1)} is of a node that is not started now; what it had open stays open`,

@@ -54,6 +54,10 @@ describe.skipIf('skip' in server)('nodes on one PostgreSQL', () => {
   test('three behind one port: all serve, a killed one comes back, a stop lets calls finish', async () => {
     const env = { POLLUX_DATABASE_URL: socketUrl(await freshUrl()) }
     const pollux = await start({ env, args: ['--nodes', '3'] })
+    expect(pollux.output()).toContain(
+      'POLLUX_REDIS_URL is not set, so each of the 3 nodes counts rates for itself',
+    )
+    expect(pollux.output()).toMatch(/^ {2}rates {5}counted by each node for itself/m)
     const keyString = pollux.firstKeyString ?? ''
     const serving = async (): Promise<Map<string, number>> => {
       await Promise.all(Array.from({ length: 30 }, () => send(pollux.origin, { keyString })))
