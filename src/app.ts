@@ -267,6 +267,7 @@ function createGateway({
       changes: () => changesAgeMs(storage) > LEASE_MS,
       usage: () => !gateway.usage.isFlowing(),
       overload: () => intake.isOverloaded,
+      quota: () => !quota.isEnforced,
       clock: () => intake.isClockWrong,
     },
   })

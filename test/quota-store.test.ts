@@ -259,6 +259,7 @@ describe.skipIf('skip' in started)('several nodes on one Redis', () => {
     const { quota, outages, unenforced } = await openRedis({ waitMs: 50 })
     const counter = counterOf('requestsPerMinute', 0)
     expect((await quota.allocate([take(counter)], 'warm')).kind).toBe('refused')
+    expect(quota.isEnforced).toBe(true)
     redis().freeze()
     try {
       for (let call = 0; call < 3; call++) {
@@ -269,6 +270,7 @@ describe.skipIf('skip' in started)('several nodes on one Redis', () => {
       expect(performance.now() - startMs).toBeLessThan(ceiling(500))
       expect(outages).toHaveLength(1)
       expect(unenforced()).toBe(103)
+      expect(quota.isEnforced).toBe(false)
     } finally {
       redis().thaw()
     }

@@ -38,6 +38,13 @@ export const DEGRADED_MODES = {
     kept: 'calls under way, health checks and management are served',
     calls: 'refused with 503',
   },
+  quota: {
+    when: 'Redis, where nodes count rates together, is away, or in the last 10 s was too slow for a call or answered it with an error',
+    happens:
+      'such calls are let through without their rate limits, after 50 ms at most, and counted in pollux_quota_unenforced_total',
+    kept: 'money and revocation do not use the counters; a call that Redis answers for is limited as ever',
+    calls: 'served',
+  },
   clock: {
     when: "the machine's clock is more than 30 s from the database's, or on SQLite was set back by more than that",
     happens:

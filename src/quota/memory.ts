@@ -12,6 +12,8 @@ interface Count {
 const COUNTS_SWEPT_AT = 10_000
 
 export class MemoryQuota {
+  /** Nobody else has to be asked, so no call is let through uncounted. */
+  readonly isEnforced = true
   readonly #timeZone: string
   readonly #now: () => number
   readonly #counts = new Map<string, Count>()

@@ -34,6 +34,8 @@ const CONNECT_TIMEOUT_MS = 2_000
 const RECONNECT_MS_MAX = 1_000
 /** Errors that come sooner after one another are told as one outage. */
 const ERRORS_APART_MS = 10_000
+/** For how long a call that was let through uncounted is told of. */
+const UNENFORCED_TOLD_MS = 10_000
 /** Calls named in one renewal. */
 const RENEWED_AT_ONCE_MAX = 1_000
 
@@ -64,6 +66,7 @@ export class RedisQuota {
   /** How far the clock of Redis is ahead of this node's. */
   #aheadMs = 0
   #erredAtMs = -Infinity
+  #unenforcedAtMs = -Infinity
   #midnights: { readonly text: string; readonly fromMs: number; readonly toMs: number } | null = null
 
   /** Connects in the background and goes on trying: a Redis that is away keeps nothing from starting. */
@@ -94,6 +97,11 @@ export class RedisQuota {
     while (!this.#client.isReady) await new Promise(resolve => setTimeout(resolve, 5))
   }
 
+  /** Whether calls are counted: Redis is there, and no call was let through uncounted for a while. */
+  get isEnforced(): boolean {
+    return this.#client.isReady && performance.now() - this.#unenforcedAtMs > UNENFORCED_TOLD_MS
+  }
+
   async allocate(takes: readonly QuotaTake[], callId: string): Promise<QuotaAnswer> {
     const given = takes.flatMap(({ counter, amount }) => [
       counter.window,
@@ -106,6 +114,7 @@ export class RedisQuota {
     )
     if (answer === null) {
       // Should it be granted later after all, its bound stays charged until the window, or the lease of its slot, is over.
+      this.#unenforcedAtMs = performance.now()
       this.#options.onUnenforced()
       return { kind: 'unenforced' }
     }
