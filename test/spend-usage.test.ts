@@ -23,6 +23,7 @@ import { recordsOfCalls } from './records.ts'
 const MODEL = 'gemini-2.5-flash'
 const [INPUT_NANOS, OUTPUT_NANOS] = [300, 2_500]
 const keyString = mintKeyString('key')
+const CAP_NANOS = 1_000_000_000_000_000
 
 /** What the upstream answers to the call with this user-agent. */
 const replies = new Map<string, object>()
@@ -60,7 +61,7 @@ beforeAll(async () => {
   const { projectNumber, lineage } = await createKey(storage, keyString)
   const place = { scope: 'key', projectNumber, lineage, period: 'total' } as const
   const rules = { policy: 'clamp', defaultMaxOutputTokens: null, toolCeilingsNanos: {} } as const
-  await storage.budgets.create({ ...place, ...rules, capNanos: 1_000_000_000_000_000 }, testAudit())
+  await storage.budgets.create({ ...place, ...rules, capNanos: CAP_NANOS }, testAudit())
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   gateway = cutGateway(storage, {
@@ -84,8 +85,8 @@ afterAll(async () => {
 
 let names = 0
 
-/** The record of a call that the upstream answers with this. */
-async function recordOf(verb: string, body: object, reply: object, model = MODEL): Promise<RecordRow> {
+/** A call that the upstream answers with this. */
+async function send(verb: string, body: object, reply: object, model: string) {
   const name = `call-${++names}`
   replies.set(name, reply)
   const response = await fetch(`${listener.origin}/v1beta/models/${model}:${verb}`, {
@@ -93,8 +94,14 @@ async function recordOf(verb: string, body: object, reply: object, model = MODEL
     headers: { 'content-type': 'application/json', 'x-goog-api-key': keyString, 'user-agent': name },
     body: JSON.stringify(body),
   })
-  expect(response.status).toBe(200)
   await response.text()
+  return { name, status: response.status }
+}
+
+/** The record of a call that the upstream answers with this. */
+async function recordOf(verb: string, body: object, reply: object, model = MODEL): Promise<RecordRow> {
+  const { name, status } = await send(verb, body, reply, model)
+  expect(status).toBe(200)
   const [record] = await recordsOfCalls(dataDir, [callIds.get(name) ?? ''])
   if (record === undefined) throw new Error(`${name} has no record`)
   return record
@@ -206,4 +213,26 @@ describe('what is embedded and comes without usage', () => {
     expect(record).toMatchObject({ outcome: 'posted', cost_nanos: 2 * EMBED_NANOS })
     expect(asked).toEqual([])
   })
+})
+
+test('an embedding is refused for its bytes only after it was counted', async () => {
+  tokens = 3
+  // As Google counts around a prompt, beside it.
+  const neededNanos = (3 + 64) * EMBED_NANOS
+  const told = { embedding: { values: [1] }, usageMetadata: { promptTokenCount: 3 } }
+  const [total] = await storage.budgets.list({})
+  if (total === undefined) throw new Error('there is a budget')
+  const { projectNumber, lineage } = total
+  const place = { scope: 'key', projectNumber, lineage, period: 'day' } as const
+  const rules = { policy: 'clamp', defaultMaxOutputTokens: null, toolCeilingsNanos: {} } as const
+  const { postedNanos } = total.balance
+  const capNanos = postedNanos + neededNanos + 3 * EMBED_NANOS - 1
+  await storage.budgets.create({ ...place, ...rules, capNanos }, testAudit())
+  gateway.keys.forgetAll()
+  asked.length = 0
+  expect((await send('embedContent', { content: hello }, told, EMBEDDER)).status).toBe(200)
+  expect(asked).toHaveLength(1)
+  // What it cost leaves a nano-dollar too little for another.
+  expect((await send('embedContent', { content: hello }, told, EMBEDDER)).status).toBe(402)
+  expect(asked).toHaveLength(2)
 })

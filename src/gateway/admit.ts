@@ -12,7 +12,7 @@ import type { HeldMoney } from './ledger.ts'
 import { withOutputLimit } from './output-limit.ts'
 import { allocateQuota, refusedOf, returnQuota } from './quota.ts'
 
-/** What Google may bill for a prompt beyond what it counts: as much as `promptBoundTokens` allows around a request. */
+/** What Google may bill for a request beyond what it counts: as much as `promptBoundTokens` allows around one. */
 const COUNT_MARGIN_TOKENS = 64
 
 type Ports = Pick<
@@ -208,12 +208,13 @@ async function countedAsk(
   { ledger, upstream }: Ports,
 ): Promise<BoundedAsk | null> {
   if (!(refusal instanceof ApiError) || refusal.reason !== 'BUDGET_EXHAUSTED') return null
-  const { method, demand, caller } = grant
-  if (method.body !== 'generate' || demand.prompt.hasReference) return null
-  if (!ledger.hasRoom(caller.entry.budgets, ask.withPromptTokens(COUNT_MARGIN_TOKENS).floorNanos)) return null
+  const { demand, caller } = grant
+  if (demand.prompt.hasReference) return null
+  const margin = COUNT_MARGIN_TOKENS * demand.requests
+  if (!ledger.hasRoom(caller.entry.budgets, ask.withPromptTokens(margin).floorNanos)) return null
   const counted = await countPromptTokens(grant, upstream)
-  if (counted === null || counted + COUNT_MARGIN_TOKENS >= ask.promptTokensBound) return null
-  return ask.withPromptTokens(counted + COUNT_MARGIN_TOKENS)
+  if (counted === null || counted + margin >= ask.promptTokensBound) return null
+  return ask.withPromptTokens(counted + margin)
 }
 
 /** Waits for money as long as the client does. */
