@@ -111,6 +111,37 @@ test('set changes what flags name, keeps the rest as listed for then, and unset 
   expect((await json(['show', 'gemini-3.7-flash', '--at', '2027-06-01'])).origin).toBe('shipped')
 })
 
+test('set says what the list changes later and it does not, and the command that follows it', async () => {
+  const model = 'gemini-3.6-flash'
+  const { code, err } = await prices(['set', model, '--input', '0.60', '--from', '2026-11-25'])
+  expect(code, err).toBe(0)
+  const follow = /pollux prices (set \S+ --from .*)/.exec(err)?.[1] ?? ''
+  expect(follow).toBe(
+    'set gemini-3.6-flash --from 2026-12-31T10:00:00.000Z ' +
+      '--cached text=0.15,image=0.15,video=0.15,audio=0.15 --output text=7.5 --cache-storage 1',
+  )
+  expect(await output(['overrides'])).toContain('2026-12-31T10:00:00.000Z')
+  const ofText = async (at: string) => {
+    const { input, cached, output } = (await json(['show', model, '--at', at])).tiers.standard
+    return [input.text, cached.text, output.text]
+  }
+  expect(await ofText('2026-12-31T10:00:00Z')).toEqual(['600000', '75000', '3750000'])
+
+  const followed = await prices(follow.split(' '))
+  expect([followed.code, followed.err.includes('another price')]).toEqual([0, false])
+  expect(await ofText('2026-12-31T09:59:59.999Z')).toEqual(['600000', '75000', '3750000'])
+  for (const at of ['2026-12-31T10:00:00Z', '2027-06-01T00:00:00Z'])
+    expect(await ofText(at)).toEqual(['600000', '150000', '7500000'])
+})
+
+test('set says nothing of a later price in which it names all that changes', async () => {
+  const flags = ['--cached', '0.05', '--output', '3', '--cache-storage', '0.4', '--from', '2026-11-25']
+  const { code, err } = await prices(['set', 'gemini-3.8-flash', '--input', '0.60', ...flags])
+  expect([code, err.includes('another price')]).toEqual([0, false])
+  const some = await prices(['set', 'gemini-3.8-flash', '--input', 'text=0.60', '--from', '2026-11-26'])
+  expect(some.err).toContain('--input image=1.5,video=1.5,audio=1.5')
+})
+
 test('set without a time holds from now on, for people with the way back', async () => {
   const { code, out, err } = await prices(['set', 'a-model-of-mine', '--unit', 'song=0.06'])
   expect(code, err).toBe(0)

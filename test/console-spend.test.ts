@@ -154,8 +154,11 @@ describeInChromium('spend in the console', () => {
       await page.getByText('No price was set here').waitFor()
       await page.getByRole('button', { name: `Set the price of ${MODEL}`, exact: true }).click()
       await page.getByLabel('Input, dollars for a million tokens', { exact: true }).fill('0.61')
+      // The list has another price from 2027 on.
+      await page.getByText(`another price of ${MODEL} is listed`).waitFor()
       await page.getByRole('dialog').getByRole('button', { name: 'Set the price' }).click()
       await page.getByRole('button', { name: `End the price of ${MODEL}` }).waitFor()
+      await page.getByText('listed otherwise from').waitFor()
       const read = async () => await site.pollux.client.call(PRICES_V1.getPrice, { params: { model: MODEL } })
       expect((await read()).fields.input?.text).toBe(0.61)
       expect((await read()).fields.output?.text).toBe(3.75)
@@ -164,6 +167,28 @@ describeInChromium('spend in the console', () => {
       await page.getByText('No price was set here').waitFor()
       expect((await read()).fields.input?.text).toBe(0.75)
       expect(complaints).toEqual([])
+      await page.context().close()
+    },
+    TEST_MS,
+  )
+
+  it(
+    'a price that is set from a later time on keeps what is listed for then',
+    async () => {
+      const { page } = await openConsolePage(
+        site.browser,
+        `${site.pollux.origin}/spend/prices?q=${MODEL}&at=2026-11-22`,
+      )
+      await page.getByRole('button', { name: `Set the price of ${MODEL}`, exact: true }).click()
+      await page.getByLabel('Input, dollars for a million tokens', { exact: true }).fill('0.61')
+      await page.getByLabel('From').fill('2027-01-03T00:00')
+      await page.getByText('another price of').waitFor({ state: 'detached' })
+      await page.getByRole('dialog').getByRole('button', { name: 'Set the price' }).click()
+      await page.getByRole('button', { name: `End the price of ${MODEL}` }).waitFor()
+      const { priceOverrides } = await site.pollux.client.call(PRICES_V1.listPriceOverrides, {})
+      expect(priceOverrides.map(({ price }) => [price.input?.text, price.output?.text])).toEqual([
+        [0.61, 7.5],
+      ])
       await page.context().close()
     },
     TEST_MS,

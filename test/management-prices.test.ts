@@ -94,6 +94,24 @@ describe('a price that the operator sets', () => {
     await expect(again).rejects.toMatchObject({ httpStatus: 404 })
   })
 
+  test('says which later prices of the list it holds over', async () => {
+    const model = 'gemini-3.6-flash'
+    const first = await set({ model, effectiveTime: '2026-11-25T00:00:00Z', price: { input: { text: 0.5 } } })
+    expect(first.json.laterPrices).toMatchObject([
+      { startTime: '2026-12-31T10:00:00.000Z', fields: { output: { text: 7.5 } } },
+    ])
+    const effectiveTime = '2026-12-31T10:00:00Z'
+    const second = await set({ model, effectiveTime, price: { input: { text: 0.5 }, output: { text: 7.5 } } })
+    expect(second.json.laterPrices).toBeUndefined()
+    const { priceOverrides } = await management.client.call(PRICES_V1.listPriceOverrides, {})
+    const ours = priceOverrides.filter(override => override.model === model)
+    expect(ours.map(({ laterPrices }) => laterPrices)).toEqual([undefined, undefined])
+    for (const { name } of ours) {
+      const priceOverride = name.split('/')[1] ?? ''
+      await management.client.call(PRICES_V1.deletePriceOverride, { params: { priceOverride } })
+    }
+  })
+
   test('may be for a model that no list has', async () => {
     await set({ model: 'my-own-model', price: { input: { text: 1 }, output: { text: 2 } } })
     const later = new Date(Date.now() + 60_000).toISOString()

@@ -8,7 +8,7 @@ import { instant, pairs } from './flags.ts'
 export type PriceFields = ResponseOf<typeof PRICES_V1.getPrice>['fields']
 
 /** A number for every modality that has a price, or numbers by name. */
-type RateFlag = number | Readonly<Record<string, number>>
+export type RateFlag = number | Readonly<Record<string, number>>
 
 export interface PriceFlags {
   readonly input?: RateFlag
@@ -27,7 +27,7 @@ export interface PriceFlags {
   readonly from?: string
 }
 
-const RATE_FLAGS = [
+export const RATE_FLAGS = [
   ['input', 'prompt tokens'],
   ['cached', 'cached prompt tokens'],
   ['output', 'output, thoughts included'],
@@ -36,10 +36,14 @@ const RATE_FLAGS = [
   ['outputOver200k', 'the same of prompts above 200,000 tokens'],
 ] as const
 
+/** `inputOver200k` -> `input-over-200k` */
+export function flagOf(name: string): string {
+  return name.replaceAll(/[A-Z]|(?<=r)200k/g, found => `-${found.toLowerCase()}`)
+}
+
 export function addPriceFlags(command: Command): void {
   for (const [name, of] of RATE_FLAGS) {
-    const flag = name.replaceAll(/[A-Z]|(?<=r)200k/g, found => `-${found.toLowerCase()}`)
-    command.option(`--${flag} <usd>`, `${of}: dollars per million, or text=USD,audio=USD`, rate)
+    command.option(`--${flagOf(name)} <usd>`, `${of}: dollars per million, or text=USD,audio=USD`, rate)
   }
   command
     .option('--cache-storage <usd>', 'for a million cached tokens kept an hour', dollars)

@@ -40,14 +40,16 @@ export function overridesTable(viewer: Viewer, overrides: readonly OverrideJson[
       { title: 'FROM', isWhole: true, isKept: true },
       { title: 'INPUT', isWhole: true, align: 'right' },
       { title: 'OUTPUT', isWhole: true, align: 'right' },
+      { title: 'LISTED OTHERWISE', isWhole: true },
       { title: 'NOTE' },
       { title: 'ID', isWhole: true, isKept: true },
     ],
-    rows: overrides.map(({ name, model, effectiveTime, price }) => [
+    rows: overrides.map(({ name, model, effectiveTime, price, laterPrices }) => [
       model,
       shownTime(viewer, effectiveTime),
       shownRate(price.input, 'text'),
       shownRate(price.output, 'text'),
+      shownTime(viewer, laterPrices?.[0]?.startTime),
       price.note ?? '',
       overrideId(name),
     ]),

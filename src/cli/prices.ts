@@ -14,6 +14,7 @@ import {
 } from './command.ts'
 import { instant } from './flags.ts'
 import { type PriceFields, type PriceFlags, addPriceFlags, changedPrice } from './price-flags.ts'
+import { followUps } from './price-follow-up.ts'
 import { overrideId, overridesTable, priceDetails, pricesTable } from './price-view.ts'
 
 export function addPriceCommands(program: Command, session: Session): void {
@@ -84,6 +85,7 @@ const SET: CommandRow<PriceFlags> = {
     const { effectiveTime: at } = override
     const price = await server().client.call(PRICES_V1.getPrice, { params: { model }, query: { at } })
     invocation.io.stdout.write(priceDetails(invocation, price))
+    for (const line of followUps(before, changes, override)) note(invocation, line)
     note(invocation, `Take it back with: pollux prices unset ${overrideId(override.name)}`)
   },
 }

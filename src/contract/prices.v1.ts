@@ -124,6 +124,14 @@ const PriceOverride = z
     }),
     price: PriceFields.meta({ description: 'The whole price: what is left out has no price.' }),
     createTime: outputOnly(Time),
+    laterPrices: outputOnly(z.array(z.object({ startTime: Time, fields: PriceFields })))
+      .optional()
+      .meta({
+        readOnly: true,
+        description:
+          'Prices that the lists have for the model later, and that this one holds over until the next override: none of ' +
+          'its lines follows them. Absent: there are none.',
+      }),
   })
   .meta({ id: 'PriceOverride' })
 

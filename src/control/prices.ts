@@ -18,7 +18,7 @@ import type { Handlers } from './call.ts'
 import { timeJson } from './resource-names.ts'
 
 /** The prices that calls are charged at. */
-export type Prices = Pick<PriceBook, 'models' | 'periodOf'>
+export type Prices = Pick<PriceBook, 'models' | 'periodOf' | 'heldOver'>
 
 interface PricesContext {
   readonly storage: Storage
@@ -27,6 +27,12 @@ interface PricesContext {
 }
 
 export function priceHandlers({ storage, prices, now }: PricesContext): Handlers<typeof PRICES_V1> {
+  const overrideJson = (override: PriceOverride): OverrideJson => {
+    const later = prices.heldOver(override).flatMap(({ fromMs, price }) => {
+      return price === null ? [] : [{ startTime: timeJson(fromMs), fields: fieldsOf(price.row) }]
+    })
+    return { ...setJson(override), ...(later.length === 0 ? {} : { laterPrices: later }) }
+  }
   return {
     async listPrices({ query }) {
       const atMs = query.at === undefined ? now() : Date.parse(query.at)
@@ -69,7 +75,7 @@ export function priceHandlers({ storage, prices, now }: PricesContext): Handlers
     async deletePriceOverride(call) {
       const { priceOverride: uid } = call.params
       const found = (await storage.prices.list()).find(override => override.uid === uid)
-      const before = found === undefined ? null : overrideJson(found)
+      const before = found === undefined ? null : setJson(found)
       const audit = auditEntry(call, {
         resourceName: `priceOverrides/${shownName(uid)}`,
         projectNumber: null,
@@ -85,7 +91,7 @@ export function priceHandlers({ storage, prices, now }: PricesContext): Handlers
 type PriceJson = ResponseOf<typeof PRICES_V1.getPrice>
 type OverrideJson = ResponseOf<typeof PRICES_V1.createPriceOverride>
 
-function overrideJson({ uid, model, effectiveTimeMs, fields, createTimeMs }: PriceOverride): OverrideJson {
+function setJson({ uid, model, effectiveTimeMs, fields, createTimeMs }: PriceOverride): OverrideJson {
   return {
     name: `priceOverrides/${uid}`,
     model,

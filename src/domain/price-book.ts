@@ -32,12 +32,16 @@ interface Sources {
 /** Looking a price up costs what it costs in a `PriceList`: a change makes a new one and swaps it in. */
 export class PriceBook {
   readonly #sources: Sources
+  #overrides: readonly PriceOverride[] = []
   #list: PriceList
+  /** Without what was set over the API. */
+  readonly #listed: PriceList
 
   /** Throws FIELD_INVALID where a list contradicts itself (`PriceList`). */
   constructor(sources: Sources) {
     this.#sources = sources
-    this.#list = this.#listWith([])
+    this.#listed = this.#listWith([])
+    this.#list = this.#listed
   }
 
   /** The price of a model (exact id, without `models/`) in force at `atMs`; null: unpriced. */
@@ -57,6 +61,18 @@ export class PriceBook {
   /** Replaces everything that was set over the API. Calls that are admitted already keep their price (rule 18). */
   override(overrides: readonly PriceOverride[]): void {
     this.#list = this.#listWith(overrides.map(rowOf))
+    this.#overrides = overrides
+  }
+
+  /**
+   * The prices that the lists have for the model of an override after it has begun, and that it holds over, until the
+   * model's next override: none of its lines follows them.
+   */
+  heldOver({ model, effectiveTimeMs }: Pick<PriceOverride, 'model' | 'effectiveTimeMs'>): PricePeriod[] {
+    const next = this.#overrides
+      .filter(other => other.model === model && other.effectiveTimeMs > effectiveTimeMs)
+      .map(other => other.effectiveTimeMs)
+    return this.#listed.changesOf(model, { afterMs: effectiveTimeMs, untilMs: Math.min(Infinity, ...next) })
   }
 
   #listWith(overrides: readonly PriceRow[]): PriceList {

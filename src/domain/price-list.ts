@@ -84,10 +84,26 @@ export class PriceList {
     return entry === undefined ? null : periodIn(entry, atMs)
   }
 
+  /** The periods that begin between both times and in which the model costs other than before, in order. */
+  changesOf(modelId: string, between: { readonly afterMs: number; readonly untilMs: number }): PricePeriod[] {
+    const segments = this.#entries.get(modelId)?.segments ?? []
+    return segments.filter((period, index) => {
+      const isBetween = period.fromMs > between.afterMs && period.fromMs < between.untilMs
+      return isBetween && !isSameCost(segments[index - 1]?.price ?? null, period.price)
+    })
+  }
+
   /** Every model id that has a price at some time. */
   models(): string[] {
     return [...this.#entries.keys()]
   }
+}
+
+function isSameCost(one: Price | null, other: Price | null): boolean {
+  const costs = [one, other].map(price =>
+    JSON.stringify([price?.isByToken, price?.units, price?.tiers, price?.tools]),
+  )
+  return costs[0] === costs[1]
 }
 
 function periodIn({ segments }: Entry, atMs: number): PricePeriod | null {

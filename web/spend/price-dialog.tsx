@@ -1,17 +1,19 @@
-import { useQueryClient } from '@tanstack/react-query'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { PRICES_V1 } from '../../src/contract/prices.v1.ts'
 import { client } from '../session.ts'
 import { ConfirmDialog } from '../ui/dialog.tsx'
 import { TextField } from '../ui/field.tsx'
+import { Notice } from '../ui/notice.tsx'
 import { shownMoment } from '../ui/times.ts'
-import type { OverrideJson, PriceJson } from './queries.ts'
-import { dollarsOf, priceWith } from './rates.ts'
+import { type OverrideJson, type PriceJson, priceQuery } from './queries.ts'
+import { dollarsOf, listedOtherwise, priceWith } from './rates.ts'
 
 interface PriceDialogProps {
   /** The price to start from; null: of a model that is still to be named. */
   readonly price: PriceJson | null
   readonly prices: readonly PriceJson[]
+  readonly overrides: readonly OverrideJson[]
   readonly onClose: () => void
 }
 
@@ -23,18 +25,25 @@ const RATES = [
 ] as const
 
 /** Sets the price of a model from a moment on: what is left empty stays as it is there. */
-export function PriceDialog({ price, prices, onClose }: PriceDialogProps) {
+export function PriceDialog({ price, prices, overrides, onClose }: PriceDialogProps) {
   const queries = useQueryClient()
   const [draft, setDraft] = useState(price === null ? EMPTY : { ...EMPTY, model: price.model })
-  const start = prices.find(({ model }) => model === draft.model.trim())
+  const model = draft.model.trim()
+  const at = draft.from === '' ? '' : new Date(draft.from).toISOString()
+  const listed = useQuery({
+    ...priceQuery(model, at),
+    enabled: prices.some(price => price.model === model),
+  })
+  const start = listed.data ?? null
+  const otherwise = start === null ? null : listedOtherwise(start, overrides, at)
   const isRight = RATES.every(([line]) => draft[line].trim() === '' || dollarsOf(draft[line]) !== null)
   const isChanged = RATES.some(([line]) => draft[line].trim() !== '')
   const save = async (): Promise<void> => {
-    const effectiveTime = draft.from === '' ? {} : { effectiveTime: new Date(draft.from).toISOString() }
+    const before = await queries.fetchQuery(priceQuery(model, at))
     const body = {
-      model: draft.model.trim(),
-      ...effectiveTime,
-      price: priceWith(start?.fields ?? {}, draft, draft.note),
+      model,
+      ...(at === '' ? {} : { effectiveTime: at }),
+      price: priceWith(before?.fields ?? {}, draft, draft.note),
     }
     await client.call(PRICES_V1.createPriceOverride, { body })
     await Promise.all([
@@ -48,7 +57,7 @@ export function PriceDialog({ price, prices, onClose }: PriceDialogProps) {
     <ConfirmDialog
       title={price === null ? 'Set a price' : `Set the price of ${price.model}`}
       verb="Set the price"
-      isDisabled={draft.model.trim() === '' || !isRight || !isChanged}
+      isDisabled={model === '' || !isRight || !isChanged}
       onClose={onClose}
       onConfirm={save}
     >
@@ -83,6 +92,12 @@ export function PriceDialog({ price, prices, onClose }: PriceDialogProps) {
         hint="In your time zone. Empty: from now on. Calls that are under way keep the price they were let in at."
       />
       <TextField label="Note" value={draft.note} onChange={change('note')} placeholder="our contract" />
+      {otherwise !== null && (
+        <Notice>
+          From {shownMoment(otherwise)} on, another price of {model} is listed. What you set holds over it,
+          and so does what you leave empty: set the price from then on too.
+        </Notice>
+      )}
     </ConfirmDialog>
   )
 }

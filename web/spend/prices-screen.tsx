@@ -59,7 +59,12 @@ export function PricesScreen() {
         )}
       </div>
       {asked?.what === 'set' && (
-        <PriceDialog price={asked.price} prices={prices.data?.prices ?? []} onClose={close} />
+        <PriceDialog
+          price={asked.price}
+          prices={prices.data?.prices ?? []}
+          overrides={overrides.data ?? []}
+          onClose={close}
+        />
       )}
       {asked?.what === 'end' && <EndOverrideDialog override={asked.override} onClose={close} />}
     </Page>
@@ -104,7 +109,10 @@ function Overrides({ query: { data, error }, onEnd }: OverridesProps) {
             {data.map(override => (
               <tr key={override.name}>
                 <th scope="row">{override.model}</th>
-                <td>{override.effectiveTime !== undefined && <Time time={override.effectiveTime} />}</td>
+                <td>
+                  {override.effectiveTime !== undefined && <Time time={override.effectiveTime} />}
+                  <ListedOtherwise override={override} />
+                </td>
                 <RateCell rates={override.price.input} />
                 <RateCell rates={override.price.output} />
                 <td>{override.price.note ?? ''}</td>
@@ -119,6 +127,17 @@ function Overrides({ query: { data, error }, onEnd }: OverridesProps) {
         </Table>
       )}
     </section>
+  )
+}
+
+/** The lists have another price later, which the override holds over. */
+function ListedOtherwise({ override }: { readonly override: OverrideJson }) {
+  const [later] = override.laterPrices ?? []
+  if (later === undefined) return null
+  return (
+    <span className="prices__more">
+      listed otherwise from <Time time={later.startTime} />
+    </span>
   )
 }
 

@@ -1,6 +1,7 @@
 /** What the spend screens read beside what all screens do. */
 import { queryOptions } from '@tanstack/react-query'
 import { LEDGER_V1 } from '../../src/contract/budgets.v1.ts'
+import { ContractError } from '../../src/contract/client.ts'
 import type { ResponseOf } from '../../src/contract/endpoint.ts'
 import { POLLUX_V1 } from '../../src/contract/pollux.v1.ts'
 import { PRICES_V1 } from '../../src/contract/prices.v1.ts'
@@ -43,6 +44,20 @@ export const pricesQuery = (at: string) =>
   queryOptions({
     queryKey: ['prices', at],
     queryFn: () => client.call(PRICES_V1.listPrices, { query: at === '' ? {} : { at } }),
+  })
+
+/** What a model costs at a time, an empty one being now; null: it has no price then. */
+export const priceQuery = (model: string, at: string) =>
+  queryOptions({
+    queryKey: ['prices', 'of', model, at],
+    queryFn: async (): Promise<PriceJson | null> => {
+      try {
+        return await client.call(PRICES_V1.getPrice, { params: { model }, query: at === '' ? {} : { at } })
+      } catch (error) {
+        if (error instanceof ContractError && error.reason === 'RESOURCE_NOT_FOUND') return null
+        throw error
+      }
+    },
   })
 
 export const overridesQuery = queryOptions({

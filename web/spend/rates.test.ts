@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { dollarsOf, otherRates, plainRate, priceWith } from './rates.ts'
+import { dollarsOf, listedOtherwise, otherRates, plainRate, priceWith } from './rates.ts'
 
 describe('a price', () => {
   it.each([
@@ -43,5 +43,32 @@ describe('a price', () => {
     const song = { perUnit: { song: 0.06 }, perUnitKind: 'billed' as const }
     expect(priceWith(song, { input: '', cached: '', output: '' }, '')).toEqual(song)
     expect(priceWith(song, { input: '1', cached: '', output: '' }, '')).toEqual({ input: { text: 1 } })
+  })
+})
+
+describe('what is listed otherwise later', () => {
+  const price = { model: 'm', origin: 'shipped', isPriced: true, fields: {} } as const
+  const FIRST = '2026-12-01T00:00:00.000Z'
+  const LATER = '2027-01-01T00:00:00.000Z'
+  const override = (effectiveTime: string, laterPrices?: { startTime: string; fields: object }[]) => ({
+    name: 'priceOverrides/1',
+    model: 'm',
+    effectiveTime,
+    price: {},
+    createTime: FIRST,
+    ...(laterPrices === undefined ? {} : { laterPrices }),
+  })
+
+  it('is the next price of the list, unless the next one was set here', () => {
+    expect(listedOtherwise({ ...price, endTime: LATER }, [], FIRST)).toBe(LATER)
+    expect(listedOtherwise({ ...price, endTime: LATER }, [override(LATER)], FIRST)).toBeNull()
+    expect(listedOtherwise(price, [], FIRST)).toBeNull()
+  })
+
+  it('is what the price set here holds over, as far as it is still to come', () => {
+    const set = [override(FIRST, [{ startTime: LATER, fields: {} }])]
+    expect(listedOtherwise({ ...price, startTime: FIRST }, set, FIRST)).toBe(LATER)
+    expect(listedOtherwise({ ...price, startTime: FIRST }, set, LATER)).toBeNull()
+    expect(listedOtherwise({ ...price, startTime: LATER }, set, FIRST)).toBeNull()
   })
 })

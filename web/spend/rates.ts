@@ -1,5 +1,5 @@
 /** Prices as people read and write them: dollars for a million tokens. */
-import type { PriceJson } from './queries.ts'
+import type { OverrideJson, PriceJson } from './queries.ts'
 
 export type PriceFields = PriceJson['fields']
 type Rates = PriceFields['input']
@@ -57,6 +57,23 @@ export function priceWith(before: PriceFields, draft: RateDraft, note: string): 
     ...Object.fromEntries(rates),
     ...(note.trim() === '' ? {} : { note: note.trim() }),
   }
+}
+
+/**
+ * From when on the lists have another price than the one that is in force at `at` (empty: now), which one set then holds
+ * over; null: they have none before the model's next override.
+ */
+export function listedOtherwise(
+  { model, startTime, endTime }: PriceJson,
+  overrides: readonly OverrideJson[],
+  at: string,
+): string | null {
+  const own = overrides.filter(override => override.model === model)
+  if (endTime !== undefined)
+    return own.some(({ effectiveTime }) => effectiveTime === endTime) ? null : endTime
+  const later = own.find(({ effectiveTime }) => effectiveTime === startTime)?.laterPrices ?? []
+  const sinceMs = at === '' ? Date.now() : Date.parse(at)
+  return later.find(({ startTime }) => Date.parse(startTime) > sinceMs)?.startTime ?? null
 }
 
 function ratesWith(before: Rates, usd: number): Rates {
