@@ -95,7 +95,7 @@ describeInChromium('the frame', () => {
     const timeZone = 'America/Los_Angeles'
     const { page } = await openConsolePage(site.browser, `${origin}/audit`, { timezoneId: timeZone })
     const { entries } = await site.pollux.client.call(AUDIT_V1.listAuditEntries, { query: { pageSize: 1 } })
-    const [{ timestamp = '' } = {}] = entries ?? []
+    const timestamp = entries?.[0]?.timestamp ?? ''
     const date = new Intl.DateTimeFormat('en', { timeZone, dateStyle: 'medium' }).format(
       Date.parse(timestamp),
     )
