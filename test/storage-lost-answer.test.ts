@@ -6,7 +6,8 @@ import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import type { Standing } from '../src/domain/ledger.ts'
+import type { Standing, TakeAnswer } from '../src/domain/ledger.ts'
+import { Escrow } from '../src/gateway/escrow.ts'
 import type { Change } from '../src/storage/storage.ts'
 import {
   auditEntry,
@@ -26,6 +27,8 @@ async function startCutter(url: string) {
   const folder = mkdtempSync(join(tmpdir(), 'pollux-cut-'))
   const sockets = new Set<Socket>()
   let [wanted, cuts, statement] = [0, 0, '']
+  let isHolding = false
+  let deliver = (): void => {}
   const server: Server = createServer(near => {
     const far = connect(join(real, '.s.PGSQL.5432'))
     let isCutting = false
@@ -34,10 +37,15 @@ async function startCutter(url: string) {
       socket.on('error', () => {})
       socket.on('close', () => {
         near.destroy()
-        far.destroy()
+        if (!isHolding) far.destroy()
       })
     }
     near.on('data', chunk => {
+      if (isHolding && chunk.includes(statement)) {
+        deliver = () => far.write(chunk)
+        near.destroy()
+        return
+      }
       if (wanted > 0 && chunk.includes(statement)) {
         wanted -= 1
         isCutting = true
@@ -66,6 +74,15 @@ async function startCutter(url: string) {
     cut(what: string, times: number) {
       statement = what
       wanted = times
+    },
+    /** The next of these statements loses its connection on the way, and arrives when `deliver` is called. */
+    hold(what: string) {
+      statement = what
+      isHolding = true
+    },
+    deliver() {
+      isHolding = false
+      deliver()
     },
   }
 }
@@ -124,4 +141,37 @@ describeOnPostgres('usage whose answer is lost', engine => {
     },
     30_000,
   )
+})
+
+describeOnPostgres('a take whose commit arrives late', engine => {
+  test('is not asked about before that has ended, so that what it was granted is known and goes back', async () => {
+    const cutter = await startCutter(await postgres().url())
+    const storage = await engine.open({
+      engine: { kind: 'postgres', url: cutter.url },
+      dataDir: freshFolder(),
+    })
+    const { uid: budgetUid } = await storage.budgets.create(budgetDraft({ capNanos: 1_000 }), auditEntry())
+    const escrow = new Escrow(storage.ledger)
+    const learnt: Standing[] = []
+    const learn = ({ standings }: TakeAnswer): void => void learnt.push(...standings)
+    cutter.hold('commit')
+    await expect(escrow.take(() => [{ budgetUid, minNanos: 100, wantNanos: 100 }], learn)).rejects.toThrow()
+    // Neither what wants nothing nor what is refused has seen it.
+    await escrow.resolveDoubts(learn).catch(() => {})
+    await escrow.take(() => [{ budgetUid, minNanos: 2_000, wantNanos: 2_000 }], learn)
+    cutter.deliver()
+    await expect
+      .poll(
+        async () => {
+          await escrow.resolveDoubts(learn).catch(() => {})
+          return learnt.at(-1)?.allotment
+        },
+        { timeout: 10_000 },
+      )
+      .toMatchObject({ grantedNanos: 100 })
+    const ids = learnt.flatMap(({ allotment }) => allotment?.id ?? [])
+    await storage.ledger.close([...new Set(ids)])
+    const [status] = await storage.budgets.list({})
+    expect(status).toMatchObject({ balance: { allottedNanos: 0, postedNanos: 0 } })
+  })
 })

@@ -1,6 +1,6 @@
 /** In which order money comes and goes back, and what becomes of it where nobody knows whether it came. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { Take, TakeAnswer } from '../domain/ledger.ts'
+import type { Standing, Take, TakeAnswer } from '../domain/ledger.ts'
 import { Escrow, type LedgerPort, type Returns } from './escrow.ts'
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }))
@@ -10,6 +10,17 @@ const GRANTED: TakeAnswer = { taken: true, standings: [], nowMs: 0 }
 const REFUSED: TakeAnswer = { ...GRANTED, taken: false }
 
 const take = (budgetUid: string): Take => ({ budgetUid, minNanos: 1, wantNanos: 2 })
+const standing = (budgetUid: string): Standing => ({
+  budgetUid,
+  rowId: 1,
+  periodStartMs: 0,
+  periodEndMs: null,
+  capNanos: 1,
+  postedNanos: 0,
+  allottedNanos: 0,
+  isFrozen: false,
+  allotment: null,
+})
 const doubt = (budgetUid: string): Take => ({ budgetUid, minNanos: 0, wantNanos: 0 })
 
 const returns = (part: Partial<Returns>): Returns => ({
@@ -257,6 +268,19 @@ describe('a take that failed may have been granted', () => {
     const taking = own.take(() => [take('a'), take('c')], ignore)
     await settled()
     await port.answer(REFUSED)
+    await taking
+    const resolving = own.resolveDoubts(ignore)
+    await settled()
+    expect(port.asked.at(-1)).toEqual([doubt('b')])
+    await port.answer(GRANTED)
+    await resolving
+  })
+
+  it('and a later take that is refused says nothing of budgets that stand: it has waited for nobody', async () => {
+    const { port, escrow: own } = await doubtful('a', 'b')
+    const taking = own.take(() => [take('a'), take('b')], ignore)
+    await settled()
+    await port.answer({ ...REFUSED, standings: [standing('b')] })
     await taking
     const resolving = own.resolveDoubts(ignore)
     await settled()

@@ -61,8 +61,7 @@ export class Escrow {
     if (takes.length === 0) return false
     const askedMs = performance.now()
     const taking = this.#port.take(takes).then(answer => {
-      for (const { budgetUid } of takes)
-        if ((this.#doubtful.get(budgetUid) ?? Infinity) < askedMs) this.#doubtful.delete(budgetUid)
+      this.#settleDoubts(answer, takes, askedMs)
       learn(answer, takes, askedMs)
       return answer.taken
     })
@@ -88,6 +87,17 @@ export class Escrow {
       )
     } finally {
       this.#isResolving = false
+    }
+  }
+
+  /**
+   * What is taken, be it nothing, has waited for every earlier take of the row, however late its commit arrived; what is refused
+   * has not. A budget without a standing is gone.
+   */
+  #settleDoubts({ taken, standings }: TakeAnswer, takes: readonly Take[], askedMs: number): void {
+    for (const { budgetUid } of takes) {
+      if (!taken && standings.some(standing => standing.budgetUid === budgetUid)) continue
+      if ((this.#doubtful.get(budgetUid) ?? Infinity) < askedMs) this.#doubtful.delete(budgetUid)
     }
   }
 

@@ -81,6 +81,8 @@ export class Ledger implements LedgerRemote {
       try {
         const standings = await db.transaction().execute(async trx => {
           await this.#lease.hold(trx)
+          // Nobody waits for a question, and what is given back waits for it.
+          if (rows.every(isQuestion)) await this.#engine.limitLockWait(trx)
           const grants: Grant[] = []
           for (const row of rows) grants.push({ rowId: row.rowId, nanos: await grantUpTo(trx, row) })
           for (const grant of grants) await this.#allot(trx, grant, nowMs)
@@ -277,10 +279,21 @@ export class Ledger implements LedgerRemote {
   }
 }
 
+/** It wants nothing but to know where the row stands. */
+function isQuestion({ minNanos, wantNanos }: Take): boolean {
+  return minNanos === 0 && wantNanos === 0
+}
+
 /** Grants what is wanted, else the rest if that is enough, and says how much; throws NotTaken. */
-async function grantUpTo(trx: Db, { rowId, minNanos, wantNanos }: RowTake): Promise<number> {
+async function grantUpTo(trx: Db, take: RowTake): Promise<number> {
+  const { rowId, minNanos, wantNanos } = take
+  if (isQuestion(take)) {
+    // A take whose connection broke has locked the row until it is committed or not, whenever its commit arrives.
+    await lockRow(trx, rowId)
+    return 0
+  }
   const wanted = Math.max(minNanos, wantNanos)
-  if (wanted === 0 || (await grant(trx, rowId, wanted))) return wanted
+  if (await grant(trx, rowId, wanted)) return wanted
   for (let attempt = 0; attempt < REST_ATTEMPTS_MAX; attempt += 1) {
     const rest = await restOf(trx, rowId)
     if (rest <= 0 || rest < minNanos) break
