@@ -1,32 +1,54 @@
 /** New budgets: they open with what their period's records already hold (MONEY.md rule 4). */
-import { sql } from 'kysely'
 import { CAP_NANOS_MAX } from '../domain/budget.ts'
 import { ApiError } from '../domain/error.ts'
 import { periodWindow } from '../domain/period.ts'
 import { ensureRow } from './budget-period.ts'
 import type { BudgetRow } from './budget-row.ts'
 import { newEtag } from './etag.ts'
-import { BlockClock } from './record-row.ts'
 import type { Db } from './schema.ts'
+import { ALL_PROJECTS, type Spent, type SpentAsk, spentNow } from './spent.ts'
 import type { BudgetDraft } from './storage.ts'
-import { listBlocks, recordTable } from './usage-block.ts'
 
-/** Makes the budget and the row of its current period. ALREADY_EXISTS where the scope has one for the period. */
-export async function openBudget(
+/** When budgets are opened, and what was read for them before, if it was. */
+export interface Opening {
+  readonly nowMs: number
+  readonly timeZone: string
+  readonly spent: Spent | null
+}
+
+/**
+ * Makes budgets that differ in nothing but their project, and the rows of their current period. ALREADY_EXISTS where a scope
+ * has one for the period. Throws UnreadRecords (commit.ts).
+ */
+export async function openBudgets(
   trx: Db,
-  draft: BudgetDraft,
-  { nowMs, timeZone }: { readonly nowMs: number; readonly timeZone: string },
-): Promise<BudgetRow> {
-  const budget = await insertBudget(trx, draft, nowMs)
-  const { startMs } = periodWindow(draft.period, timeZone, nowMs)
-  const rowId = await ensureRow(trx, budget.uid, startMs)
-  const nanos = await sumOfRecords(trx, budget, startMs)
-  await trx
-    .insertInto('ledger_entry')
-    .values({ row_id: rowId, kind: 'opening', nanos, node_id: null, time: nowMs })
-    .execute()
-  await trx.updateTable('budget_period').set({ posted: nanos }).where('id', '=', rowId).execute()
-  return budget
+  drafts: readonly BudgetDraft[],
+  { nowMs, timeZone, spent }: Opening,
+): Promise<readonly BudgetRow[]> {
+  const [first] = drafts
+  if (first === undefined) return []
+  const { startMs } = periodWindow(first.period, timeZone, nowMs)
+  const budgets: BudgetRow[] = []
+  for (const draft of drafts) budgets.push(await insertBudget(trx, draft, nowMs))
+  const { projectNumber, lineage } = first
+  const ask: SpentAsk = {
+    sinceMs: startMs,
+    projectNumbers: projectNumber === null ? null : budgets.map(budget => budget.project_number),
+    keyUids: lineage === null ? null : await keyUidsOf(trx, lineage),
+  }
+  const sums = await spentNow(trx, ask, spent)
+  for (const budget of budgets) {
+    const rowId = await ensureRow(trx, budget.uid, startMs)
+    const sum = sums.get(projectNumber === null ? ALL_PROJECTS : budget.project_number) ?? 0n
+    // Beyond the highest cap more makes no difference.
+    const nanos = Math.min(Number(sum), CAP_NANOS_MAX)
+    await trx
+      .insertInto('ledger_entry')
+      .values({ row_id: rowId, kind: 'opening', nanos, node_id: null, time: nowMs })
+      .execute()
+    await trx.updateTable('budget_period').set({ posted: nanos }).where('id', '=', rowId).execute()
+  }
+  return budgets
 }
 
 async function insertBudget(trx: Db, draft: BudgetDraft, nowMs: number): Promise<BudgetRow> {
@@ -58,22 +80,8 @@ async function insertBudget(trx: Db, draft: BudgetDraft, nowMs: number): Promise
   )
 }
 
-/** What the records of the scope since `sinceMs` cost. Beyond the highest cap more makes no difference. */
-async function sumOfRecords(trx: Db, budget: BudgetRow, sinceMs: number): Promise<number> {
-  const ofScope =
-    budget.scope === 'organization'
-      ? sql`true`
-      : budget.scope === 'project' || budget.scope === 'tier'
-        ? sql`project_number = ${budget.project_number}`
-        : sql`project_number = ${budget.project_number} and key_uid in (select uid from key where lineage = ${budget.lineage} union select ${budget.lineage})`
-  const firstBlock = new BlockClock().blockOf(sinceMs)
-  let sum = 0n
-  for (const block of await listBlocks(trx)) {
-    if (block < firstBlock) break
-    const { rows } = await sql<{ nanos: string }>`
-      select cast(coalesce(sum(cost_nanos), 0) as text) as nanos from ${sql.table(recordTable(block))}
-      where ${ofScope} and start_time >= ${sinceMs} and outcome in ('posted', 'estimated')`.execute(trx)
-    sum += BigInt(rows[0]?.nanos ?? 0)
-  }
-  return Math.min(Number(sum), CAP_NANOS_MAX)
+/** The keys of the lineage, in an order that stays. The first of them, which gave it its name, may be purged. */
+async function keyUidsOf(trx: Db, lineage: string): Promise<readonly string[]> {
+  const rows = await trx.selectFrom('key').select('uid').where('lineage', '=', lineage).execute()
+  return [...new Set([lineage, ...rows.map(({ uid }) => uid)])].toSorted()
 }

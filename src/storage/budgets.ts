@@ -3,7 +3,7 @@ import type { AuditEntry } from '../domain/audit.ts'
 import type { Budget, BudgetStatus } from '../domain/budget.ts'
 import { CAP_NANOS_MAX } from '../domain/budget.ts'
 import { ApiError, invalidField } from '../domain/error.ts'
-import { openBudget } from './budget-opening.ts'
+import { openBudgets } from './budget-opening.ts'
 import { selectWithCurrentRow, statusOf } from './budget-period.ts'
 import type { BudgetRow } from './budget-row.ts'
 import { budgetOf, changesOf } from './budget-row.ts'
@@ -28,9 +28,10 @@ export class Budgets implements BudgetStore {
 
   async create(draft: BudgetDraft, audit: AuditEntry): Promise<BudgetStatus> {
     requireCap(draft.capNanos)
-    return await this.#committer.commit({ audit, operation: null }, async (trx, nowMs) => {
+    return await this.#committer.commit({ audit, operation: null }, async (trx, nowMs, spent) => {
       await requirePlace(trx, draft)
-      const budget = await openBudget(trx, draft, { nowMs, timeZone: this.#timeZone })
+      const [budget] = await openBudgets(trx, [draft], { nowMs, timeZone: this.#timeZone, spent })
+      if (budget === undefined) throw new Error('a budget was asked for and none was made')
       return await this.#outcomeOf(trx, budget, nowMs)
     })
   }

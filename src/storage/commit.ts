@@ -1,6 +1,7 @@
 /** One change = one transaction: the change itself, its audit entry, its operation, and the epoch that tells the peers. */
 import type { AuditEntry } from '../domain/audit.ts'
 import type { Budget } from '../domain/budget.ts'
+import { ApiError } from '../domain/error.ts'
 import type { Key } from '../domain/key.ts'
 import type { Project } from '../domain/project.ts'
 import type { AuditChain } from './audit-chain.ts'
@@ -9,6 +10,7 @@ import type { Engine } from './engine.ts'
 import { Gate } from './gate.ts'
 import { assertWanted } from './patience.ts'
 import type { Db } from './schema.ts'
+import { type Spent, type SpentAsk, UnreadRecords } from './spent.ts'
 import type { Change, OperationDraft } from './storage.ts'
 
 /** What goes into the transaction beside the change. */
@@ -32,9 +34,20 @@ export interface Outcome<Result> {
 /** Half of the connections (postgres-pool.ts): a burst of changes never keeps usage from being committed. */
 const COMMITS_AT_ONCE_MAX = 4
 const COMMIT_WAIT_MS = 10_000
+/** One reading of many records at a time; as long as a client waits for an answer (cli/command.ts). */
+const READING_WAIT_MS = 60_000
+/** Each was of something else: what a change opens budgets for was changed by others in between. */
+const READINGS_MAX = 5
+
+/**
+ * A change. It may throw UnreadRecords for records that it has to sum: then it is undone, they are read beside everything
+ * else, and it is done again with what they cost (`spent`).
+ */
+type Work<Made> = (trx: Db, nowMs: number, spent: Spent | null) => Promise<Made>
 
 export class Committer {
   readonly #gate = new Gate(COMMITS_AT_ONCE_MAX, COMMIT_WAIT_MS)
+  readonly #reading = new Gate(1, READING_WAIT_MS)
   readonly #engine: Engine
   readonly #chain: AuditChain
   readonly #emit: (change: Change) => void
@@ -60,10 +73,7 @@ export class Committer {
   }
 
   /** Runs `work` in a transaction and tells the listeners before it returns. */
-  async commit<Result>(
-    trail: Trail,
-    work: (trx: Db, nowMs: number) => Promise<Outcome<Result>>,
-  ): Promise<Result> {
+  async commit<Result>(trail: Trail, work: Work<Outcome<Result>>): Promise<Result> {
     const result = await this.commitIfAny(trail, work)
     if (result === null) throw new Error('a change that always writes wrote nothing')
     return result
@@ -73,7 +83,21 @@ export class Committer {
    * Like `commit`; but `work` gives null when it found nothing to change, and then nothing is written. On a full disk `work` is
    * done again in the room that the ballast gives up.
    */
-  async commitIfAny<Result>(
+  async commitIfAny<Result>(trail: Trail, work: Work<Outcome<Result> | null>): Promise<Result | null> {
+    let spent: Spent | null = null
+    for (let readings = 0; ; readings += 1) {
+      const read = spent
+      try {
+        return await this.#commitInTurn(trail, (trx, nowMs) => work(trx, nowMs, read))
+      } catch (error) {
+        if (!(error instanceof UnreadRecords)) throw error
+        if (readings === READINGS_MAX) throw changedMeanwhile()
+        spent = await this.#read(error.ask)
+      }
+    }
+  }
+
+  async #commitInTurn<Result>(
     trail: Trail,
     work: (trx: Db, nowMs: number) => Promise<Outcome<Result> | null>,
   ): Promise<Result | null> {
@@ -91,6 +115,13 @@ export class Committer {
           }),
         )
       }
+    })
+  }
+
+  async #read(ask: SpentAsk): Promise<Spent> {
+    return await this.#reading.pass(async () => {
+      assertWanted()
+      return await this.#engine.read('spent', ask)
     })
   }
 
@@ -223,6 +254,13 @@ async function raiseEpoch(trx: Db): Promise<number> {
     .returning('value')
     .executeTakeFirstOrThrow()
   return value
+}
+
+function changedMeanwhile(): ApiError {
+  return new ApiError(
+    'STATE_CONFLICT',
+    'The keys or projects of the change were changed by others again and again. Nothing was done; try again.',
+  )
 }
 
 /** Only the transaction knows the number of a new project and the resource as it was stored. */

@@ -74,7 +74,7 @@ export class Projects implements ProjectStore {
   }
 
   async create(draft: ProjectDraft, audit: AuditEntry, operation: OperationDraft | null): Promise<Project> {
-    return await this.#committer.commit({ audit, operation }, async (trx, nowMs) => {
+    return await this.#committer.commit({ audit, operation }, async (trx, nowMs, spent) => {
       const hasTier = draft.tier !== undefined && draft.tier !== null
       if (hasTier) await this.#engine.lockTiers(trx)
       const resource = projectOf(await insertProject(trx, draft, nowMs))
@@ -86,7 +86,7 @@ export class Projects implements ProjectStore {
         )
       }
       const which = { projectNumber: resource.number }
-      const cause = { nowMs, timeZone: this.#timeZone, audit }
+      const cause = { nowMs, timeZone: this.#timeZone, spent, audit }
       return {
         result: resource,
         changes: [{ kind: 'project', projectNumber: resource.number }],
@@ -167,7 +167,7 @@ export class Projects implements ProjectStore {
     trail: { readonly audit: AuditEntry; readonly operation: OperationDraft | null },
   ): Promise<Project> {
     const { id, etag, live } = target
-    return await this.#committer.commit(trail, async (trx, nowMs) => {
+    return await this.#committer.commit(trail, async (trx, nowMs, spent) => {
       const columns: Partial<Selectable<ProjectTable>> =
         typeof change === 'object' ? change : { delete_time: change === 'delete' ? nowMs : null }
       const isMoved = columns.tier !== undefined
@@ -183,7 +183,7 @@ export class Projects implements ProjectStore {
       if (row === undefined) throw await refusal(trx, target)
       if (columns.recoverable_keys === 0) await forgetKeyStrings(trx, id)
       const resource = projectOf(row)
-      const cause = { nowMs, timeZone: this.#timeZone, audit: trail.audit }
+      const cause = { nowMs, timeZone: this.#timeZone, spent, audit: trail.audit }
       const entries = isMoved ? await followTiers(trx, { projectNumber: id }, cause) : []
       return { result: resource, changes: [{ kind: 'project', projectNumber: id }], resource, entries }
     })

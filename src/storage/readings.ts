@@ -3,6 +3,7 @@
  * say goes from thread to thread, and nothing that is committed waits for them.
  */
 import type { Db } from './schema.ts'
+import { type Spent, type SpentAsk, readSpent } from './spent.ts'
 import type { Verification } from './storage.ts'
 import { verifyLedger } from './verify.ts'
 
@@ -21,6 +22,7 @@ export interface Readings {
     readonly ask: null
     readonly answer: { readonly problems: readonly string[]; readonly verification: Verification | null }
   }
+  readonly spent: { readonly ask: SpentAsk; readonly answer: Spent }
 }
 
 export type ReadingName = keyof Readings
@@ -35,4 +37,5 @@ export const READINGS: {
     const problems = findDamage()
     return { problems, verification: problems.length === 0 ? await snapshot(verifyLedger) : null }
   },
+  spent: async ({ snapshot }, ask) => await snapshot(trx => readSpent(trx, ask)),
 }

@@ -5,15 +5,13 @@
  */
 import type { AuditEntry } from '../domain/audit.ts'
 import type { Budget } from '../domain/budget.ts'
-import { openBudget } from './budget-opening.ts'
+import { type Opening, openBudgets } from './budget-opening.ts'
 import { type BudgetRow, budgetOf } from './budget-row.ts'
 import { newEtag } from './etag.ts'
 import type { Db } from './schema.ts'
 
 /** What made the budgets follow. */
-export interface TierCause {
-  readonly nowMs: number
-  readonly timeZone: string
+export interface TierCause extends Opening {
   /** The entry of the change itself: those of the budgets say the same of who and why. */
   readonly audit: AuditEntry
 }
@@ -48,11 +46,11 @@ export async function followTiers(
   for (const { uid, cap, wanted } of await query.orderBy('budget.uid').execute()) {
     if (uid !== null && cap !== wanted) entries.push(await changeCap(trx, { uid, wanted }, cause))
   }
-  for (const { number, uid, wanted } of await query.orderBy('project.number').execute()) {
-    if (uid !== null || wanted === null) continue
-    const made = await openBudget(trx, { ...DRAFT, projectNumber: number, capNanos: wanted }, cause)
-    entries.push(entryOf(cause, null, budgetOf(made)))
-  }
+  const unmade = (await query.orderBy('project.number').execute()).flatMap(({ number, uid, wanted }) =>
+    uid !== null || wanted === null ? [] : { ...DRAFT, projectNumber: number, capNanos: wanted },
+  )
+  const made = await openBudgets(trx, unmade, cause)
+  entries.push(...made.map(budget => entryOf(cause, null, budgetOf(budget))))
   return entries
 }
 

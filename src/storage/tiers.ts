@@ -30,7 +30,7 @@ export class Tiers implements TierStore {
   }
 
   async put(target: Target, draft: TierDraft, audit: AuditEntry): Promise<StoredTier> {
-    return await this.#committer.commit({ audit, operation: null }, async (trx, nowMs) => {
+    return await this.#committer.commit({ audit, operation: null }, async (trx, nowMs, spent) => {
       await this.#engine.lockTiers(trx)
       const { id, etag } = target
       const columns = { ...columnsOf(draft), etag: newEtag(), update_time: nowMs }
@@ -50,13 +50,13 @@ export class Tiers implements TierStore {
               .returningAll()
               .executeTakeFirst()
       if (row === undefined) throw await refusal(trx, target)
-      const entries = await followTiers(trx, { tier: id }, { nowMs, timeZone: this.#timeZone, audit })
+      const entries = await followTiers(trx, { tier: id }, { nowMs, timeZone: this.#timeZone, spent, audit })
       return { result: tierOf(row), changes: [{ kind: 'all' }], resource: null, entries }
     })
   }
 
   async delete(target: Target & { readonly isReplaced: boolean }, audit: AuditEntry): Promise<void> {
-    await this.#committer.commit({ audit, operation: null }, async (trx, nowMs) => {
+    await this.#committer.commit({ audit, operation: null }, async (trx, nowMs, spent) => {
       await this.#engine.lockTiers(trx)
       let removal = trx.deleteFrom('tier').where('id', '=', target.id)
       if (target.etag !== null) removal = removal.where('etag', '=', target.etag)
@@ -68,7 +68,7 @@ export class Tiers implements TierStore {
       const { numDeletedRows } = await removal.executeTakeFirst()
       if (numDeletedRows === 0n) throw await refusal(trx, target)
       // Where a shipped tier is back, it brings no cap.
-      const cause = { nowMs, timeZone: this.#timeZone, audit }
+      const cause = { nowMs, timeZone: this.#timeZone, spent, audit }
       const entries = await followTiers(trx, { tier: target.id }, cause)
       return { result: true, changes: [{ kind: 'all' }], resource: null, entries }
     })
