@@ -180,6 +180,31 @@ describeInChromium('a key in the console', () => {
     },
     TEST_MS,
   )
+
+  it(
+    'is not made before somebody has looked at what its address says in vain',
+    async () => {
+      const { page, complaints } = await openConsolePage(
+        site.browser,
+        `${site.pollux.origin}/keys/new?project=${project}&name=Vain&methods=nonsense!&period=week&expires=14`,
+      )
+      await page.getByText('It expires in 14 days.').waitFor()
+      await page.getByText('methods=nonsense!').waitFor()
+      expect(await page.getByLabel('Expires').inputValue()).toBe('14')
+      const create = page.getByRole('button', { name: 'Create key' })
+      expect(await create.isDisabled()).toBe(true)
+      await page.getByLabel('CountTokens').check()
+      await page.getByText('methods=nonsense!').waitFor({ state: 'detached' })
+      await page.getByText('period=week').waitFor()
+      expect(await create.isDisabled()).toBe(true)
+      await page.getByRole('button', { name: 'Go on without it' }).click()
+      await (await readyButton(page, 'Create key')).click()
+      await page.getByRole('heading', { name: 'Vain is ready' }).waitFor()
+      expect(complaints).toEqual([])
+      await page.context().close()
+    },
+    TEST_MS,
+  )
 })
 
 /** Another window had the focus for a minute: what is older than some seconds is read again. */

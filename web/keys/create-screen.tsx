@@ -12,7 +12,7 @@ import { client } from '../session.ts'
 import { Button, ButtonLink } from '../ui/button.tsx'
 import { CodeTabs } from '../ui/code-tabs.tsx'
 import { SelectField } from '../ui/field.tsx'
-import { ErrorNotice } from '../ui/notice.tsx'
+import { ErrorNotice, Notice } from '../ui/notice.tsx'
 import { Page } from '../ui/page.tsx'
 import { type KeyDraft, bodyOf, capOf, keyIdOf, problemsOf, quotasOf } from './draft.ts'
 import { cliCommands, curlCommands } from './equivalents.ts'
@@ -25,7 +25,7 @@ import {
   QuotaFields,
 } from './key-form.tsx'
 import { NewKey } from './new-key.tsx'
-import { draftFrom } from './prefill.ts'
+import { type LeftOut, prefillOf } from './prefill.ts'
 import { idOf } from './rows.ts'
 import { sentenceOf } from './sentence.ts'
 import { TEMPLATES, withTemplate } from './templates.ts'
@@ -41,7 +41,9 @@ interface Made {
 /** Create key: described on the left, said in words on the right, shown once at the end. */
 export function CreateScreen() {
   const [search, setSearch] = useSearchParams()
-  const [draft, setDraft] = useState<KeyDraft>(() => draftFrom(search))
+  const [prefill] = useState(() => prefillOf(search))
+  const [draft, setDraft] = useState(prefill.draft)
+  const [leftOut, setLeftOut] = useState(prefill.leftOut)
   const [made, setMade] = useState<Made | null>(null)
   const { data: projects = [] } = useQuery(projectsQuery)
   const chosen = draft.project || projects.find(({ state }) => state === 'ACTIVE')?.projectId || ''
@@ -54,6 +56,7 @@ export function CreateScreen() {
   }
   const choose = (template: string): void => {
     setDraft(before => withTemplate(before, template))
+    setLeftOut([])
     // What else the address filled in is gone from the form too.
     const after = new URLSearchParams(template === '' ? {} : { template })
     for (const name of ['project', 'name']) if (search.has(name)) after.set(name, search.get(name) ?? '')
@@ -64,7 +67,12 @@ export function CreateScreen() {
       draft={whole}
       template={search.get('template') ?? ''}
       onTemplate={choose}
-      onChange={change => setDraft(before => ({ ...before, ...change }))}
+      onChange={change => {
+        setDraft(before => ({ ...before, ...change }))
+        setLeftOut(before => before.filter(({ field }) => field === null || !(field in change)))
+      }}
+      leftOut={leftOut}
+      onGoOn={() => setLeftOut([])}
       onMade={setMade}
     />
   )
@@ -75,18 +83,22 @@ interface FormProps {
   /** Empty: none. */
   readonly template: string
   readonly onTemplate: (template: string) => void
+  /** What of the address stands in no field; nothing is made before somebody has looked. */
+  readonly leftOut: readonly LeftOut[]
+  readonly onGoOn: () => void
   readonly onChange: (change: Partial<KeyDraft>) => void
   readonly onMade: (made: Made) => void
 }
 
-function Form({ draft, template, onTemplate, onChange, onMade }: FormProps) {
+function Form({ draft, template, onTemplate, leftOut, onGoOn, onChange, onMade }: FormProps) {
   const queries = useQueryClient()
   const { data: server } = useQuery(serverQuery)
   const { data: keys = [] } = useQuery(keysQuery)
   const [error, setError] = useState<unknown>(null)
   const [isWorking, setWorking] = useState(false)
   const problems = problemsOf(draft, Date.now())
-  const isReady = draft.project !== '' && Object.values(problems).every(problem => problem === null)
+  const isReady =
+    draft.project !== '' && leftOut.length === 0 && Object.values(problems).every(problem => problem === null)
   const taken = useMemo(() => new Set(keys.map(({ name }) => idOf(name))), [keys])
   const keyId = keyIdOf(draft.name, taken)
   const part = { draft, problems, onChange }
@@ -138,6 +150,7 @@ function Form({ draft, template, onTemplate, onChange, onMade }: FormProps) {
           <div className="panel">
             <h2>This key</h2>
             <p role="status">{sentenceOf(draft)}</p>
+            {leftOut.length > 0 && <LeftOutNotice leftOut={leftOut} onGoOn={onGoOn} />}
             {error !== null && <ErrorNotice title="The key was not made" error={error} />}
             <div className="actions">
               <Button type="submit" look="first" isDisabled={!isReady || isWorking}>
@@ -199,7 +212,12 @@ async function createKey(draft: KeyDraft, taken: ReadonlySet<string>) {
   }
 }
 
-function StartFields({ draft, template, onTemplate, onChange }: Omit<FormProps, 'onMade'>) {
+function StartFields({
+  draft,
+  template,
+  onTemplate,
+  onChange,
+}: Pick<FormProps, 'draft' | 'template' | 'onTemplate' | 'onChange'>) {
   const { data: projects = [] } = useQuery(projectsQuery)
   const [isCreating, setCreating] = useState(false)
   return (
@@ -229,6 +247,28 @@ function StartFields({ draft, template, onTemplate, onChange }: Omit<FormProps, 
         />
       )}
     </>
+  )
+}
+
+function LeftOutNotice({ leftOut, onGoOn }: Pick<FormProps, 'leftOut' | 'onGoOn'>) {
+  return (
+    <Notice>
+      <p className="notice__title">The address says what is not understood</p>
+      <ul>
+        {leftOut.map(({ name, value }, place) => (
+          // oxlint-disable-next-line react/no-array-index-key
+          <li key={place}>
+            <code>
+              {name}={value}
+            </code>
+          </li>
+        ))}
+      </ul>
+      <p>It stands in no field, so it restricts nothing. Fill the field in, or go on without.</p>
+      <div className="actions">
+        <Button onPress={onGoOn}>Go on without it</Button>
+      </div>
+    </Notice>
   )
 }
 

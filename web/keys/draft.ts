@@ -25,9 +25,8 @@ export const METHODS = [
 export const CLIENT_KINDS = ['any', 'addresses', 'referrers', 'applications', 'bundleIds'] as const
 export type ClientKind = (typeof CLIENT_KINDS)[number]
 
-/** Days from now; `never`; or `at`, the moment in `expireTime`. */
-export const EXPIRIES = ['never', '7', '30', '90', '365', 'at'] as const
-export type Expiry = (typeof EXPIRIES)[number]
+/** Whole days from now; `never`; or `at`, the moment in `expireTime`. */
+export type Expiry = `${number}` | 'never' | 'at'
 
 export interface KeyDraft {
   readonly project: string
@@ -170,7 +169,7 @@ export function quotasOf(
 }
 
 export type Problems = Readonly<
-  Record<'name' | 'clients' | 'methods' | 'models' | QuotaField | 'cap' | 'expiry', string | null>
+  Record<'name' | 'clients' | 'models' | QuotaField | 'cap' | 'expiry', string | null>
 >
 
 /** What the server would refuse, said while it is typed. */
@@ -189,7 +188,6 @@ export function problemsOf(draft: KeyDraft, nowMs: number): Problems {
     clients: isEmptyList
       ? 'Add an entry: an empty list restricts nothing.'
       : problemOf(() => parseRestrictions(clientRestrictions(draft))),
-    methods: problemOf(() => parseRestrictions({ apiTargets: restrictionsOf(draft).apiTargets })),
     models: problemOf(() => parseAllowedModels(linesOf(draft.models))),
     cap:
       draft.cap.trim() !== '' && capOf(draft) === null

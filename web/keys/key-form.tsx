@@ -4,7 +4,6 @@ import { CheckField, RadioField, SelectField, TextField } from '../ui/field.tsx'
 import {
   CLIENT_KINDS,
   type ClientKind,
-  EXPIRIES,
   type Expiry,
   type KeyDraft,
   METHODS,
@@ -34,14 +33,14 @@ const LIST_HINTS: Readonly<Record<Exclude<ClientKind, 'any'>, readonly [placehol
     bundleIds: ['com.example.app', 'Bundle ids, one a line.'],
   }
 
-const EXPIRY_TEXT: Readonly<Record<Expiry, string>> = {
-  never: 'Never',
-  '7': 'In 7 days',
-  '30': 'In 30 days',
-  '90': 'In 90 days',
-  '365': 'In a year',
-  at: 'At a moment …',
-}
+const EXPIRIES: readonly (readonly [Expiry, string])[] = [
+  ['never', 'Never'],
+  ['7', 'In 7 days'],
+  ['30', 'In 30 days'],
+  ['90', 'In 90 days'],
+  ['365', 'In a year'],
+  ['at', 'At a moment …'],
+]
 
 export interface FormPartProps {
   readonly draft: KeyDraft
@@ -257,13 +256,14 @@ export function BudgetFields({ draft, problems, onChange, isPeriodFixed = false 
 }
 
 export function ExpiryFields({ draft, problems, onChange }: FormPartProps) {
+  const isListed = EXPIRIES.some(([expiry]) => expiry === draft.expiry)
   return (
     <div className="form__pair">
       <SelectField
         label="Expires"
         value={draft.expiry}
         onChange={expiry => onChange({ expiry: expiry as Expiry })}
-        options={EXPIRIES.map(expiry => [expiry, EXPIRY_TEXT[expiry]])}
+        options={isListed ? EXPIRIES : [...EXPIRIES, [draft.expiry, `In ${draft.expiry} days`]]}
       />
       {draft.expiry === 'at' && (
         <TextField
