@@ -4,6 +4,7 @@ import { expect, it } from 'vitest'
 import { POLLUX_V1 } from '../src/contract/pollux.v1.ts'
 import { openConsolePage } from './console-browser.ts'
 import { TEST_MS, describeInChromium, readyButton, useSite } from './console-suite.ts'
+import { send } from './traffic.ts'
 
 const site = useSite()
 
@@ -201,6 +202,47 @@ describeInChromium('a key in the console', () => {
       await (await readyButton(page, 'Create key')).click()
       await page.getByRole('heading', { name: 'Vain is ready' }).waitFor()
       expect(complaints).toEqual([])
+      await page.context().close()
+    },
+    TEST_MS,
+  )
+
+  it(
+    'leaves its row within the page, however much it says',
+    async () => {
+      const { keyString = '' } = await site.pollux.client.call(POLLUX_V1.createKey, {
+        params: { project },
+        query: { keyId: 'wide' },
+        body: {
+          displayName: 'Nightly invoice reconciliation, second region, standby',
+          environment: 'development',
+          restrictions: {
+            serverKeyRestrictions: { allowedIps: ['127.0.0.1', '2001:db8:1234:5678:9abc:def0::/96'] },
+          },
+          allowedModels: ['gemini-3.8-flash', 'gemini-embedding-001'],
+          expireTime: new Date(Date.now() + 5.5 * 86_400_000).toISOString(),
+        },
+      })
+      expect((await send(site.pollux.origin, { keyString, model: 'gemini-3.8-flash' })).status).toBe(200)
+      const { page } = await openConsolePage(site.browser, `${site.pollux.origin}/keys`, {
+        viewport: { width: 1_280, height: 720 },
+      })
+      const row = page.getByRole('row', { name: /Nightly invoice/ })
+      for (let tries = 0; tries < 20 && (await row.getByText(/^\$0\.0*[1-9]/).count()) === 0; tries++) {
+        await page.reload()
+        await row
+          .getByText(/^\$0\.0*[1-9]/)
+          .waitFor({ timeout: 2_000 })
+          .catch(() => null)
+      }
+      await row.getByText('this month, no cap').waitFor()
+      for (const width of [1_280, 1_030]) {
+        await page.setViewportSize({ width, height: 720 })
+        const [table, room] = await page.evaluate<readonly [number, number]>(
+          '[document.querySelector(".keys").getBoundingClientRect().right, document.documentElement.clientWidth]',
+        )
+        expect([width, table]).toEqual([width, expect.toSatisfy((right: number) => right <= room)])
+      }
       await page.context().close()
     },
     TEST_MS,

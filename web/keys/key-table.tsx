@@ -81,8 +81,8 @@ const Row = memo(function Row({ row }: { readonly row: KeyRow }) {
         <span className="keys__name">
           <Link to={keyPath({ project: projectId, key: keyId })}>{name}</Link>
         </span>
-        <span className="quiet small nowrap">
-          <code>{key.maskedKeyString}</code>
+        <span className="quiet small">
+          <code className="nowrap">{key.maskedKeyString}</code>
           {key.environment ? ` · ${key.environment}` : ''}
         </span>
       </th>
