@@ -49,6 +49,9 @@ describeInChromium('spend in the console', () => {
       await page.waitForURL(`**/spend?project=${PROJECT}&key=web`)
 
       await page.getByRole('button', { name: 'Set a cap of Checkout' }).click()
+      const top = async (label: string) => (await page.getByLabel(label).boundingBox())?.y
+      await expect.poll(async () => (await top('Period')) === (await top('Cap in dollars'))).toBe(true)
+      expect(await page.getByText('Empty: no cap').count()).toBe(0)
       expect(await page.getByText('Sibling').count()).toBe(0)
       await page.getByLabel('Cap in dollars').fill('5.00')
       await page.getByRole('button', { name: 'Set the cap' }).click()

@@ -47,6 +47,7 @@ describe('a draft', () => {
     ['a client kind without an entry', { clients: 'referrers' }, 'clients', /restricts nothing/],
     ['a model that is none', { models: 'gemini flash' }, 'models', /^Line 1: use a model id/],
     ['a cap that is no amount', { cap: '1e3' }, 'cap', /dollars/],
+    ['a cap that is too high', { cap: '9000000.01' }, 'cap', /at most \$9000000\.00/],
     ['a quota that is no number', { rpm: 'many' }, 'rpm', /whole number/],
     ['an expiry in the past', { expiry: 'at', expireTime: '2020-01-01T00:00' }, 'expiry', /future/],
     ['a name that is too long', { name: 'x'.repeat(64) }, 'name', /63 characters/],

@@ -1,11 +1,11 @@
 /** A key that is being described: what the form holds, what it means, and what is wrong with it. */
 import type { BodyOf } from '../../src/contract/endpoint.ts'
 import type { POLLUX_V1 } from '../../src/contract/pollux.v1.ts'
-import type { BudgetPeriod, BudgetPolicy } from '../../src/domain/budget.ts'
+import { type BudgetPeriod, type BudgetPolicy, CAP_NANOS_MAX } from '../../src/domain/budget.ts'
 import type { AllowedTool, Environment, Restrictions } from '../../src/domain/key.ts'
 import { assertKeyDisplayName, assertKeyId, parseAllowedModels } from '../../src/domain/key-fields.ts'
 import { GEMINI_SERVICE } from '../../src/domain/method-name.ts'
-import { parseUsd } from '../../src/domain/money.ts'
+import { formatUsd, parseUsd } from '../../src/domain/money.ts'
 import type { QuotaMetric } from '../../src/domain/quota.ts'
 import { parseQuotaLimit } from '../../src/domain/quota-fields.ts'
 import { parseRestrictions } from '../../src/domain/restriction.ts'
@@ -189,16 +189,24 @@ export function problemsOf(draft: KeyDraft, nowMs: number): Problems {
       ? 'Add an entry: an empty list restricts nothing.'
       : problemOf(() => parseRestrictions(clientRestrictions(draft))),
     models: problemOf(() => parseAllowedModels(linesOf(draft.models))),
-    cap:
-      draft.cap.trim() !== '' && capOf(draft) === null
-        ? 'Write dollars in digits, such as 10.00, with nine decimals at most.'
-        : null,
+    cap: capProblem(draft),
     expiry:
       draft.expiry === 'at' && (expireTime === null || Date.parse(expireTime) <= nowMs)
         ? 'Choose a moment in the future.'
         : null,
   }
 }
+
+function capProblem(draft: KeyDraft): string | null {
+  const text = draft.cap.trim()
+  if (text === '' || capOf(draft) !== null) return null
+  return Number(text) > Number(CAP_MAX)
+    ? `A cap is at most $${CAP_MAX}.`
+    : 'Write dollars in digits, such as 10.00, with nine decimals at most.'
+}
+
+/** In dollars. */
+const CAP_MAX = formatUsd(CAP_NANOS_MAX)
 
 /** A readable id that follows from the name and is not taken; undefined: the server chooses a UUID. */
 export function keyIdOf(name: string, taken: ReadonlySet<string>): string | undefined {

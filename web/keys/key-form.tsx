@@ -10,6 +10,7 @@ import {
   type Problems,
   type QuotaField,
 } from './draft.ts'
+import './form.css'
 
 const CLIENT_TEXT: Readonly<Record<ClientKind, string>> = {
   any: 'Anywhere',
@@ -215,9 +216,17 @@ const PERIODS = [
 interface BudgetFieldsProps extends FormPartProps {
   /** The budget is there: its period is its id. */
   readonly isPeriodFixed?: boolean
+  /** There is no budget without a cap. */
+  readonly isCapNeeded?: boolean
 }
 
-export function BudgetFields({ draft, problems, onChange, isPeriodFixed = false }: BudgetFieldsProps) {
+export function BudgetFields({
+  draft,
+  problems,
+  onChange,
+  isPeriodFixed = false,
+  isCapNeeded = false,
+}: BudgetFieldsProps) {
   return (
     <>
       <div className="form__pair">
@@ -247,9 +256,9 @@ export function BudgetFields({ draft, problems, onChange, isPeriodFixed = false 
         />
       )}
       <p className="field__hint">
-        Empty: no cap of its own. A cap cannot be exceeded, at whatever concurrency. Under one, search, maps,
-        code execution and URL context are refused until they have a ceiling, and so are models without a
-        price.
+        {!isCapNeeded && 'Empty: no cap of its own. '}A cap cannot be exceeded, at whatever concurrency. Under
+        one, search, maps, code execution and URL context are refused until they have a ceiling, and so are
+        models without a price.
       </p>
     </>
   )

@@ -45,6 +45,7 @@ export function BudgetDialog({ place, of, budget, onClose }: BudgetDialogProps) 
         draft={draft}
         problems={problems}
         isPeriodFixed={budget !== null}
+        isCapNeeded
         onChange={change => setDraft(before => ({ ...before, ...change }))}
       />
       {isBelow && (
