@@ -31,7 +31,19 @@ const SCREENS: readonly Screen[] = [
   {
     name: 'key-menu',
     path: '/keys',
-    prepare: page => page.getByRole('button', { name: 'Actions for Order service' }).click(),
+    prepare: async page => {
+      await page.getByRole('button', { name: 'Actions for Order service' }).click()
+      await page.getByRole('menu').waitFor()
+    },
+  },
+  {
+    name: 'rename-key',
+    path: '/keys',
+    prepare: async page => {
+      await page.getByRole('button', { name: 'Actions for Order service' }).click()
+      await page.getByRole('menuitem', { name: 'Rename' }).click()
+      await page.getByRole('dialog').waitFor()
+    },
   },
   {
     name: 'delete-key',
@@ -113,6 +125,26 @@ const DOOR_SCREENS: readonly Screen[] = [
   { name: 'link-broken', path: '/invite' },
 ]
 
+/** Of somebody who signed in, and not of a token, which has no password, passkeys and sessions. */
+const PERSON_SCREENS: readonly Screen[] = [
+  {
+    name: 'settings-person',
+    path: '/settings',
+    prepare: async page => {
+      await signInAgain(page)
+      await page.getByText('None yet. A passkey is kept by your device').waitFor()
+    },
+  },
+  {
+    name: 'security-person',
+    path: '/security',
+    prepare: async page => {
+      await signInAgain(page)
+      await page.getByText('this one').waitFor()
+    },
+  },
+]
+
 /** Before anybody has set Pollux up. */
 const FIRST_SCREENS: readonly Screen[] = [
   {
@@ -150,6 +182,7 @@ export async function furnish(pollux: Pollux, fresh: Pollux): Promise<readonly P
   return [
     ...SCREENS.map(({ path, ...screen }) => ({ ...screen, url: `${pollux.origin}${path}` })),
     ...DOOR_SCREENS.map(({ path, ...screen }) => ({ ...screen, url: `${named(pollux)}${path}` })),
+    ...PERSON_SCREENS.map(({ path, ...screen }) => ({ ...screen, url: `${named(pollux)}${path}` })),
     ...FIRST_SCREENS.map(({ path, ...screen }) => ({ ...screen, url: `${named(fresh)}${path}` })),
     { name: 'set-up', url: at(fresh, setUp.link) },
     { name: 'invite', url: at(pollux, invite.link), prepare: refusePassword },
@@ -164,11 +197,16 @@ async function refusePassword(page: Page): Promise<void> {
   await page.getByText('It is on lists of leaked passwords').waitFor()
 }
 
-async function askForProof(page: Page, pollux: Pollux): Promise<void> {
+/** As the owner, who comes back to where they were. */
+async function signInAgain(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Sign out' }).click()
   await page.getByLabel('E-mail address').fill(OWNER)
   await page.getByLabel('Password', { exact: true }).fill(PASSWORD)
   await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+}
+
+async function askForProof(page: Page, pollux: Pollux): Promise<void> {
+  await signInAgain(page)
   await page.getByRole('button', { name: 'Actions for Nightly reports' }).click()
   await page.getByRole('menuitem', { name: 'Delete' }).click()
   await page.getByRole('dialog').waitFor()
