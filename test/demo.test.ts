@@ -58,6 +58,28 @@ describe('a demo', () => {
     expect(sum(({ unpriced }) => unpriced)).toBe(0)
   })
 
+  test('has keys that were made after their projects and before their first call', async () => {
+    const query = { showDeleted: true, pageSize: 300 }
+    const { keys = [] } = await pollux.client.call(POLLUX_V1.searchKeys, { query })
+    const { projects = [] } = await pollux.client.call(POLLUX_V1.listProjects, { query })
+    const { rows } = await pollux.client.call(POLLUX_V1.searchUsage, {
+      query: {
+        startTime: new Date(Date.now() - 120 * DAY_MS).toISOString(),
+        granularity: 'day',
+        groupBy: ['key', 'time'],
+        limit: 50,
+      },
+    })
+    const called = keys.filter(({ lastUsedTime }) => lastUsedTime !== undefined)
+    expect(called.length).toBeGreaterThan(10)
+    for (const { name, uid, createTime } of called) {
+      const project = projects.find(project => name.startsWith(`${project.name}/`))
+      expect(Date.parse(project?.createTime ?? '')).toBeLessThan(Date.parse(createTime))
+      const days = rows.flatMap(row => (row.keyUid === uid ? [Date.parse(row.time ?? '')] : []))
+      expect(Date.parse(createTime)).toBeLessThan(Math.min(...days) + DAY_MS)
+    }
+  })
+
   test('has keys in every state, and budgets with room, nearly used and used up', async () => {
     const { keys = [] } = await pollux.client.call(POLLUX_V1.searchKeys, {
       query: { showDeleted: true, pageSize: 300 },

@@ -69,9 +69,14 @@ interface Start {
   readonly random: Random
 }
 
+/** When the first call of such traffic can start, epoch ms; without traffic as with that of the whole time. */
+export function firstCallMs(traffic: Traffic | null, nowMs: number): number {
+  return nowMs - (traffic?.sinceDaysAgo ?? DAYS) * DAY_MS
+}
+
 function startsOf(traffic: Traffic, { random, nowMs }: Month): Start[] {
-  const { sinceDaysAgo = DAYS, untilDaysAgo = 0, spikes = {}, rhythm } = traffic
-  const [firstMs, lastMs] = [nowMs - sinceDaysAgo * DAY_MS, nowMs - untilDaysAgo * DAY_MS]
+  const { untilDaysAgo = 0, spikes = {}, rhythm } = traffic
+  const [firstMs, lastMs] = [firstCallMs(traffic, nowMs), nowMs - untilDaysAgo * DAY_MS]
   const hours = HOURS[rhythm]
   const perHour = traffic.callsPerDay / hours.reduce((sum, weight) => sum + weight, 0)
   const starts: Start[] = []

@@ -5,7 +5,7 @@ import { maskKeyString, mintKeyString } from '../domain/keystring.ts'
 import type { PriceBook } from '../domain/price-book.ts'
 import { DEFAULT_MODEL_ALIASES, type Project } from '../domain/project.ts'
 import type { Storage } from '../storage/storage.ts'
-import { type Caller, callsOf } from './calls.ts'
+import { type Caller, callsOf, firstCallMs } from './calls.ts'
 import { EDITOR, OWNER, demoEntry } from './entry.ts'
 import { addLimits } from './limits.ts'
 import { addBudgets, tailStartMs } from './money.ts'
@@ -24,7 +24,7 @@ export interface DemoPlace {
   readonly storage: Storage
   readonly prices: PriceBook
   readonly newInvitation: NewInvitation
-  /** What is to come out the same: all but secrets, the numbers of projects, and when things were made. */
+  /** What is to come out the same: all but secrets, the numbers of projects, and when things changed. */
   readonly seed: number
   /** Where the month ends. */
   readonly nowMs: number
@@ -43,7 +43,7 @@ export async function seedDemo(place: DemoPlace): Promise<string> {
   await putOwnTier(storage, null)
   const seeded = { projects: new Map<string, Project>(), keyUids: new Map<string, string>() }
   for (const plan of PROJECTS) {
-    const project = await addProject(storage, plan)
+    const project = await addProject(storage, plan, nowMs)
     seeded.projects.set(plan.projectId, project)
     for (const key of plan.keys) {
       const uid = random.uuid()
@@ -64,9 +64,12 @@ export async function seedDemo(place: DemoPlace): Promise<string> {
   return link
 }
 
-async function addProject(storage: Storage, plan: PlannedProject): Promise<Project> {
-  const { projectId, displayName, labels, tier, recoverableKeys = false } = plan
-  const draft = { projectId, displayName, labels, tier, recoverableKeys, modelAliases: DEFAULT_MODEL_ALIASES }
+/** Made a day before the first of its keys. */
+async function addProject(storage: Storage, plan: PlannedProject, nowMs: number): Promise<Project> {
+  const { keys, projectId, displayName, labels, tier, recoverableKeys = false } = plan
+  const createTimeMs = Math.min(...keys.map(key => keyCreateTimeMs(key, nowMs))) - DAY_MS
+  const modelAliases = DEFAULT_MODEL_ALIASES
+  const draft = { projectId, displayName, labels, tier, recoverableKeys, modelAliases, createTimeMs }
   const audit = demoEntry(OWNER, {
     methodName: 'google.cloud.resourcemanager.v3.Projects.CreateProject',
     resourceName: `projects/${projectId}`,
@@ -100,8 +103,14 @@ async function addKey(storage: Storage, { uid, project, plan, nowMs }: NewKey): 
     expireTimeMs: expiresInDays === undefined ? null : nowMs + expiresInDays * DAY_MS,
     allowedModels: plan.allowedModels ?? null,
     allowedTools: plan.allowedTools ?? null,
+    createTimeMs: keyCreateTimeMs(plan, nowMs),
   }
   await storage.keys.create(draft, keyEntry('CreateKey', project, keyId), null)
+}
+
+/** A day before its first call can be. */
+function keyCreateTimeMs({ traffic }: PlannedKey, nowMs: number): number {
+  return firstCallMs(traffic, nowMs) - DAY_MS
 }
 
 function keyEntry(verb: string, { number }: Project, keyId: string) {

@@ -293,7 +293,7 @@ async function insertKey(trx: Db, draft: KeyDraft, nowMs: number): Promise<void>
       environment: draft.environment,
       masked_key_string: draft.maskedKeyString,
       etag: newEtag(),
-      create_time: nowMs,
+      create_time: draft.createTimeMs ?? nowMs,
       update_time: nowMs,
       delete_time: null,
       disabled_time: null,

@@ -203,7 +203,7 @@ async function insertProject(trx: Db, draft: ProjectDraft, nowMs: number): Promi
         recoverable_keys: draft.recoverableKeys === true ? 1 : 0,
         etag: newEtag(),
         live_keys: 0,
-        create_time: nowMs,
+        create_time: draft.createTimeMs ?? nowMs,
         update_time: nowMs,
         delete_time: null,
         purge_time: null,

@@ -122,6 +122,8 @@ export interface ProjectDraft {
   /** Absent: none. */
   readonly tier?: string | null
   readonly recoverableKeys?: boolean
+  /** Epoch ms. Only a demo says so, whose calls are of earlier; absent: now. */
+  readonly createTimeMs?: number
 }
 
 /** Switching `recoverableKeys` off forgets the keyStrings that were kept; switching it on concerns new keys only. */
@@ -201,6 +203,8 @@ export type KeyDraft = Pick<
   readonly digest: string
   /** Sealed and kept where the project wants that; absent: not to be recovered anywhere. */
   readonly keyString?: string
+  /** As of a project's draft. */
+  readonly createTimeMs?: number
 }
 
 export type KeyPatch = Partial<
