@@ -112,7 +112,7 @@ export interface Target {
   readonly etag: string | null
 }
 
-export interface ProjectDraft {
+export interface ProjectDraft extends Partial<Pick<Project, 'createTimeMs'>> {
   readonly projectId: string
   readonly displayName: string
   readonly labels: Readonly<Record<string, string>>
@@ -122,8 +122,6 @@ export interface ProjectDraft {
   /** Absent: none. */
   readonly tier?: string | null
   readonly recoverableKeys?: boolean
-  /** Epoch ms. Only a demo says so, whose calls are of earlier; absent: now. */
-  readonly createTimeMs?: number
 }
 
 /** Switching `recoverableKeys` off forgets the keyStrings that were kept; switching it on concerns new keys only. */
@@ -194,18 +192,17 @@ export type KeyDraft = Pick<
   | 'allowedTools'
   | 'environment'
   | 'maskedKeyString'
-> & {
-  /** null: the uid, as Google does. */
-  readonly keyId: string | null
-  readonly uid: string
-  /** Of the key of the project that it succeeds, whose budgets and quotas then bind both; absent: it succeeds none. */
-  readonly lineage?: string
-  readonly digest: string
-  /** Sealed and kept where the project wants that; absent: not to be recovered anywhere. */
-  readonly keyString?: string
-  /** As of a project's draft. */
-  readonly createTimeMs?: number
-}
+> &
+  Partial<Pick<Key, 'createTimeMs'>> & {
+    /** null: the uid, as Google does. */
+    readonly keyId: string | null
+    readonly uid: string
+    /** Of the key of the project that it succeeds, whose budgets and quotas then bind both; absent: it succeeds none. */
+    readonly lineage?: string
+    readonly digest: string
+    /** Sealed and kept where the project wants that; absent: not to be recovered anywhere. */
+    readonly keyString?: string
+  }
 
 export type KeyPatch = Partial<
   Pick<
