@@ -101,9 +101,9 @@ function queriesOf(nowMs: number): readonly (readonly [string, Query])[] {
   const month = {
     startTime: new Date(nowMs - DAYS * DAY_MS).toISOString(),
     granularity: 'day' as const,
-    limit: 7,
+    limit: 50,
   }
-  const day = { startTime: new Date(nowMs - DAY_MS).toISOString(), granularity: 'hour' as const, limit: 7 }
+  const day = { startTime: new Date(nowMs - DAY_MS).toISOString(), granularity: 'hour' as const, limit: 50 }
   return [
     ['30 days by model', { ...month, groupBy: ['model', 'time'] }],
     ['30 days in all', { ...month, groupBy: ['time'] }],

@@ -4,12 +4,13 @@ import { expect, test } from 'vitest'
 import type {
   UsageDimension,
   UsageGranularity,
+  UsageOrder,
   UsageQuery,
   UsageRecord,
   UsageRow,
   UsageTotals,
 } from '../src/domain/usage.ts'
-import { NO_USAGE, USAGE_DIMENSIONS, USAGE_GRANULARITIES } from '../src/domain/usage.ts'
+import { NO_USAGE, USAGE_DIMENSIONS, USAGE_GRANULARITIES, USAGE_ORDERS } from '../src/domain/usage.ts'
 import type { Storage } from '../src/storage/storage.ts'
 import type { Place } from './storage-fixture.ts'
 import {
@@ -167,6 +168,21 @@ const anyRecord: fc.Arbitrary<UsageRecord> = fc.record({
   lastByteUs: fc.option(count),
 })
 
+/** What makes a key's one record count more than that of all other keys, by each order; by calls it has three of them. */
+const MOST: Readonly<Record<UsageOrder, Partial<UsageRecord>>> = {
+  cost: { costNanos: 2 ** 40 },
+  calls: {},
+  errors: { httpStatus: 500 },
+  tokens: { usage: { ...NO_USAGE, totalTokens: 9 } },
+  input: { usage: { ...NO_USAGE, promptTokens: 9 } },
+  cached: { usage: { ...NO_USAGE, cachedTokens: 9 } },
+  output: { usage: { ...NO_USAGE, candidatesTokens: 9 } },
+  thinking: { usage: { ...NO_USAGE, thoughtsTokens: 9 } },
+  tool: { usage: { ...NO_USAGE, toolUsePromptTokens: 9 } },
+  bytes: { responseBytes: 99 },
+  latency: { durationMs: 99 },
+}
+
 async function readAll(storage: Storage): Promise<readonly UsageRecord[]> {
   return await storage.usage.recent({ projectNumber: PROJECT, limit: 10_000_000 })
 }
@@ -317,6 +333,23 @@ describeOnBothEngines('usage', engine => {
       [NOV_MS + MINUTE_MS, 'b', 'M'],
       [NOV_MS + MINUTE_MS, 'b', 'm'],
     ])
+  })
+
+  test('the group that counts most by each order is found by it', async () => {
+    const storage = await engine.open()
+    const base = { durationMs: 10, requestBytes: 1, responseBytes: 1, costNanos: 1, usage: NO_USAGE }
+    for (const [by, record] of Object.entries(MOST)) {
+      const records = Array.from({ length: by === 'calls' ? 3 : 1 }, () =>
+        usageRecord({ startTimeMs: NOV_MS, ...base, ...record, keyUid: by }),
+      )
+      await Promise.all(records.map(one => storage.usage.append(one, [])))
+    }
+    for (const by of USAGE_ORDERS) {
+      const query = { ...everything, groupBy: ['key'] as const, top: { limit: 1, by } }
+      const [first, others] = await storage.usage.report(query)
+      expect([first?.keyUid, others?.isOther]).toEqual([by, true])
+      expect((first?.totals.calls ?? 0) + (others?.totals.calls ?? 0)).toBe(USAGE_ORDERS.length + 2)
+    }
   })
 
   test('closing commits what was appended', async () => {

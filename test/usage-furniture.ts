@@ -69,6 +69,38 @@ export async function addUsage({ client, dataDir }: Pollux): Promise<void> {
   database.close()
 }
 
+interface DayOfCalls {
+  readonly keyId: string
+  readonly model: string
+  readonly daysAgo: number
+  readonly calls: number
+  readonly tokens: number
+}
+
+/** Adds days of calls without a price to keys of a project. */
+export async function addDays(
+  { client, dataDir }: Pollux,
+  project: string,
+  days: readonly DayOfCalls[],
+): Promise<void> {
+  const { keys = [] } = await client.call(POLLUX_V1.listKeys, { params: { project }, query: {} })
+  const database = new DatabaseSync(join(dataDir, 'pollux.sqlite'), { timeout: 5_000 })
+  for (const { keyId, model, daysAgo, calls, tokens } of days) {
+    const { uid = '', name = '' } = keys.find(({ name }) => name.endsWith(`/${keyId}`)) ?? {}
+    const group = {
+      project_number: name.split('/')[1] ?? '',
+      bucket_time: (Math.floor(Date.now() / DAY_MS) - daysAgo) * DAY_MS,
+      method: 'GenerateContent',
+      http_status: 200,
+    }
+    const sums = { ...sumsOf(calls, 0), total_tokens: tokens }
+    insert(database, 'usage_day', { ...group, model, key_uid: uid, ...sums })
+    // One model for each key, so that no two share a row without keys.
+    insert(database, 'usage_project_day', { ...group, model, environment: '', ...sums })
+  }
+  database.close()
+}
+
 function sumsOf(calls: number, costNanos: number): Readonly<Record<string, number>> {
   const isPaid = costNanos > 0
   return {

@@ -2,10 +2,11 @@ import { useCallback, useMemo } from 'react'
 import { useSearchParams } from 'react-router'
 
 /**
- * A screen's state in its address: the values of the search, with `defaults` for what is absent. Setting a value to its
+ * A screen's state in its address: the values of the search, with `defaults` for what is absent; of a list, a parameter for
+ * each value. Setting a value to its
  * default removes it, so that an address says only what somebody chose. Replaces the history entry.
  */
-export function useUrlState<State extends Readonly<Record<string, string>>>(
+export function useUrlState<State extends Readonly<Record<string, string | readonly string[]>>>(
   defaults: State,
 ): readonly [State, (change: Partial<State>) => void] {
   const [search, setSearch] = useSearchParams()
@@ -13,7 +14,10 @@ export function useUrlState<State extends Readonly<Record<string, string>>>(
   const state = useMemo(
     () =>
       Object.fromEntries(
-        Object.entries(defaults).map(([name, value]) => [name, search.get(name) ?? value]),
+        Object.entries(defaults).map(([name, value]) => [
+          name,
+          typeof value === 'string' ? (search.get(name) ?? value) : search.getAll(name),
+        ]),
       ) as State,
     [search, defaults],
   )
@@ -23,8 +27,9 @@ export function useUrlState<State extends Readonly<Record<string, string>>>(
         before => {
           const after = new URLSearchParams(before)
           for (const [name, value] of Object.entries(changed)) {
-            if (value === undefined || value === defaults[name]) after.delete(name)
-            else after.set(name, value)
+            after.delete(name)
+            if (value === undefined || value === defaults[name]) continue
+            for (const one of typeof value === 'string' ? [value] : value) after.append(name, one)
           }
           return after
         },

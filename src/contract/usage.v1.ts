@@ -83,7 +83,10 @@ const UsageQueryFields = z.object({
         'So many of the groups, 1 to 50, those that count most over the whole interval; what the others add up to is in ' +
         'rows with `other`. Absent: all, or FIELD_INVALID where they are too many.',
     }),
-  orderBy: z.enum(USAGE_ORDERS).optional().meta({ description: 'What counts for limit. Absent: cost.' }),
+  orderBy: z
+    .enum(USAGE_ORDERS)
+    .optional()
+    .meta({ description: 'What counts for limit; latency is the mean of a call. Absent: cost.' }),
 })
 const OneKey = z.string().optional().meta({ description: 'Id or uid of one key.' })
 

@@ -164,8 +164,20 @@ export const USAGE_DIMENSIONS = [
 ] as const
 export type UsageDimension = (typeof USAGE_DIMENSIONS)[number]
 
-/** By what the groups are chosen that count most. */
-export const USAGE_ORDERS = ['cost', 'calls'] as const
+/** By what the groups are chosen that count most: sums, tokens of a kind among them, and the mean duration of a call. */
+export const USAGE_ORDERS = [
+  'cost',
+  'calls',
+  'errors',
+  'tokens',
+  'input',
+  'cached',
+  'output',
+  'thinking',
+  'tool',
+  'bytes',
+  'latency',
+] as const
 export type UsageOrder = (typeof USAGE_ORDERS)[number]
 
 /** Which part of the usage is asked for. `[startTimeMs, endTimeMs)` is widened to whole buckets. */

@@ -2,7 +2,14 @@
 import type { RawBuilder } from 'kysely'
 import { sql } from 'kysely'
 import { invalidField } from '../domain/error.ts'
-import type { UsageDimension, UsageGranularity, UsageQuery, UsageRow, UsageTotals } from '../domain/usage.ts'
+import type {
+  UsageDimension,
+  UsageGranularity,
+  UsageOrder,
+  UsageQuery,
+  UsageRow,
+  UsageTotals,
+} from '../domain/usage.ts'
 import type { Engine } from './engine.ts'
 import type { Sums } from './usage-sums.ts'
 import { ROLLUPS, SUM_COLUMNS, summedAs } from './usage-sums.ts'
@@ -38,6 +45,21 @@ interface Asked {
   readonly only?: readonly GroupRow[]
 }
 
+/** What groups are compared by. */
+const ORDERED: Readonly<Record<UsageOrder, RawBuilder<unknown>>> = {
+  cost: sql`sum(cost_nanos)`,
+  calls: sql`sum(calls)`,
+  errors: sql`sum(errors)`,
+  tokens: sql`sum(total_tokens)`,
+  input: sql`sum(prompt_tokens)`,
+  cached: sql`sum(cached_tokens)`,
+  output: sql`sum(candidates_tokens)`,
+  thinking: sql`sum(thoughts_tokens)`,
+  tool: sql`sum(tool_use_prompt_tokens)`,
+  bytes: sql`sum(request_bytes + response_bytes)`,
+  latency: sql`coalesce(sum(duration_ms) * 1.0 / nullif(sum(calls), 0), 0)`,
+}
+
 /**
  * Sorted by time, project, key, environment, model, method, status, as far as they were asked for; others last. Without any
  * dimension: one row, of zeros when there were no calls. FIELD_INVALID where there are too many rows.
@@ -62,7 +84,7 @@ export async function reportUsage(engine: Engine, query: UsageQuery): Promise<re
 async function findTop(
   engine: Engine,
   asked: Asked,
-  { limit, by }: { readonly limit: number; readonly by: 'cost' | 'calls' },
+  { limit, by }: { readonly limit: number; readonly by: UsageOrder },
 ): Promise<readonly GroupRow[]> {
   const { startTimeMs, endTimeMs } = asked.query
   const widest = ROLLUPS.findLast(({ widthMs }) => widthMs <= endTimeMs - startTimeMs)
@@ -71,7 +93,7 @@ async function findTop(
     select ${sql.join(columns.map(({ column }) => column))}
     ${fromWhere({ ...asked, granularity: widest?.granularity ?? asked.granularity })}
     group by ${sql.join(columns.map(({ column }) => column))}
-    order by sum(${sql.ref(by === 'cost' ? 'cost_nanos' : 'calls')}) desc,
+    order by ${ORDERED[by]} desc,
       ${sql.join(columns.map(({ order }) => order))}
     limit ${limit + 1}`.execute(engine.db)
   return rows

@@ -4,14 +4,14 @@ import { Button } from '../ui/button.tsx'
 import { downloadCsv } from './csv.ts'
 import { Legend } from './legend.tsx'
 import { Plot } from './plot.tsx'
-import { type ChartBucket, type ChartLine, type ChartSeries, totalsOf } from './series.ts'
+import { type ChartBucket, type ChartLine, type ChartSeries, drawnOf, shownBy, totalsOf } from './series.ts'
 import './chart.css'
 
 interface BarChartProps {
   /** Of the chart, for screen readers, and of its table. */
   readonly title: string
   readonly buckets: readonly ChartBucket[]
-  /** At most SERIES_MAX, the largest first; it stands at the bottom. */
+  /** The largest first; it stands at the bottom. Those without a colour are drawn as one, and told one by one in the table. */
   readonly series: readonly ChartSeries[]
   /** Ids of the series that are left out. */
   readonly hidden: ReadonlySet<string>
@@ -33,12 +33,13 @@ interface BarChartProps {
 export function BarChart(props: BarChartProps) {
   const { title, buckets, series, hidden, previous, lines = [], show, exact = String, fileName } = props
   const [isTable, setTable] = useState(false)
-  const shown = series.filter(({ id }) => !hidden.has(id))
-  const rows = rowsOf({ ...props, series: shown, exact })
+  const drawn = drawnOf(series)
+  const isShown = shownBy(series, hidden)
+  const rows = rowsOf({ ...props, series: series.filter(({ id }) => isShown(id)), exact })
   return (
     <figure className="chart" aria-label={title}>
       <div className="chart__tools">
-        <Legend {...props} />
+        <Legend {...props} series={drawn} />
         <div className="actions">
           <Button look="bare" aria-pressed={isTable} onPress={() => setTable(!isTable)}>
             <Table2 aria-hidden />
@@ -56,8 +57,8 @@ export function BarChart(props: BarChartProps) {
         <Plot
           title={title}
           buckets={buckets}
-          series={shown}
-          places={new Map(series.map(({ id }, place) => [id, place]))}
+          series={drawn.filter(({ id }) => isShown(id))}
+          places={new Map(drawn.map(({ id }, place) => [id, place]))}
           show={show}
           lines={lines}
           {...(previous === undefined ? {} : { previous })}

@@ -28,8 +28,27 @@ export interface ChartLine {
   readonly to: readonly [at: number, value: number]
 }
 
-/** So many kinds can be told apart; what is beyond belongs into one called other. */
-export const SERIES_MAX = 8
+/** So many kinds can be told apart; what is beyond is drawn as one. */
+const SERIES_MAX = 8
+/** The id of what is drawn as one; nothing that is counted has this name. */
+export const OTHERS = '*'
+
+/** Each with a colour of its own: the first ones, and all others together. Those that are others already stand last. */
+export function drawnOf(series: readonly ChartSeries[]): readonly ChartSeries[] {
+  if (series.length <= SERIES_MAX) return series
+  const [own, others] = [series.slice(0, SERIES_MAX - 1), series.slice(SERIES_MAX - 1)]
+  const values = totalsOf(others, others[0]?.values.length ?? 0)
+  return [...own, { id: OTHERS, name: 'All others', values }]
+}
+
+/** Whether a series is shown: what has no colour of its own is hidden with the others. */
+export function shownBy(
+  series: readonly ChartSeries[],
+  hidden: ReadonlySet<string>,
+): (id: string) => boolean {
+  const drawn = new Set(drawnOf(series).map(({ id }) => id))
+  return id => !hidden.has(drawn.has(id) ? id : OTHERS)
+}
 
 export function sumOf(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0)

@@ -1,6 +1,6 @@
 import { useState } from 'react'
 import { BarChart } from '../chart/bar-chart.tsx'
-import { type ChartSeries, SERIES_MAX, sumOf } from '../chart/series.ts'
+import { type ChartSeries, sumOf } from '../chart/series.ts'
 import type { UsageReport } from '../queries.ts'
 import { exactDollars, shownDollars } from '../ui/dollars.ts'
 import { Table } from '../ui/table.tsx'
@@ -71,14 +71,14 @@ export function KeyUsage({ report, days }: { readonly report: UsageReport; reado
   )
 }
 
-/** The models that cost most, each with its days. */
+/** Each model with its days, the one that cost most first. */
 function costByModel(rows: readonly Row[], startsMs: readonly number[]): readonly ChartSeries[] {
   const byModel = Map.groupBy(rows, ({ model = '' }) => model)
   const series = Array.from(byModel, ([model, ofModel]) => {
     const costs = new Map(ofModel.map(row => [Date.parse(row.time ?? ''), Number(row.costNanos)]))
     return { id: model, name: model || 'no model', values: startsMs.map(startMs => costs.get(startMs) ?? 0) }
   })
-  return series.sort((one, other) => sumOf(other.values) - sumOf(one.values)).slice(0, SERIES_MAX)
+  return series.sort((one, other) => sumOf(other.values) - sumOf(one.values))
 }
 
 function Sum({

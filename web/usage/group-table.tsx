@@ -1,26 +1,28 @@
+import { OTHERS, sumOf } from '../chart/series.ts'
 import { exactDollars, shownDollars } from '../ui/dollars.ts'
 import { Table } from '../ui/table.tsx'
 import { type UsageGroup, sumsOf } from './groups.ts'
-import { shownDuration } from './metrics.ts'
+import { type Metric, shownDuration } from './metrics.ts'
 
 const count = new Intl.NumberFormat('en')
 const COLUMNS = ['Requests', 'Errors', 'Tokens', 'Mean latency', 'Longest', 'Cost'] as const
 
-/** Every group of the chart with all its sums. */
+/** Every group of the chart with all its sums, in the order of what the chart shows. */
 export function GroupTable({
   groups,
   group,
+  metric,
 }: {
   readonly groups: readonly UsageGroup[]
   readonly group: string
+  readonly metric: Metric
 }) {
   const rows = groups
-    .map(({ id, name, rows }) => ({ id, name, sums: sumsOf(rows) }))
-    .sort(
-      (one, other) =>
-        Number(one.id === 'other') - Number(other.id === 'other') ||
-        Number(other.sums.costNanos - one.sums.costNanos),
-    )
+    .map(({ id, name, rows }) => {
+      const sums = sumsOf(rows)
+      return { id, name, sums, value: metric.isSum ? sumOf(rows.map(metric.of)) : sums.meanMs }
+    })
+    .sort((one, other) => Number(one.id === OTHERS) - Number(other.id === OTHERS) || other.value - one.value)
   return (
     <section className="panel" aria-labelledby="groups-title">
       <h2 id="groups-title">By {group}</h2>

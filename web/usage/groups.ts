@@ -1,6 +1,5 @@
 /** A report as the chart and the table show it: one group for each colour. */
-import type { ChartSeries } from '../chart/series.ts'
-import { sumOf } from '../chart/series.ts'
+import { type ChartSeries, OTHERS, sumOf } from '../chart/series.ts'
 import { MODALITIES, type Metric, type UsageRow } from './metrics.ts'
 
 export interface UsageGroup {
@@ -8,8 +7,6 @@ export interface UsageGroup {
   readonly name: string
   readonly rows: readonly UsageRow[]
 }
-
-const OTHER = 'other'
 
 /** The groups of a report's rows. `projectNames` is by resource name. */
 export function groupsOf(
@@ -25,7 +22,7 @@ export function groupsOf(
 }
 
 function idOf({ other, keyUid, project, status, environment, model }: UsageRow): string {
-  if (other === true) return OTHER
+  if (other === true) return OTHERS
   return (
     keyUid ?? project ?? (status === undefined ? undefined : String(status)) ?? environment ?? model ?? 'all'
   )
@@ -50,7 +47,7 @@ export function seriesOf(
     .map(({ id, name, rows }) => ({ id, name, values: valuesOf(rows, metric.of, startsMs) }))
     .sort(
       (one, other) =>
-        Number(one.id === OTHER) - Number(other.id === OTHER) || sumOf(other.values) - sumOf(one.values),
+        Number(one.id === OTHERS) - Number(other.id === OTHERS) || sumOf(other.values) - sumOf(one.values),
     )
 }
 

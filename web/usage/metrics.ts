@@ -1,5 +1,5 @@
 /** What the usage screen counts, and by what. */
-import type { UsageDimension } from '../../src/domain/usage.ts'
+import type { UsageDimension, UsageOrder } from '../../src/domain/usage.ts'
 import type { UsageReport } from '../queries.ts'
 import { exactDollars, shownDollars } from '../ui/dollars.ts'
 
@@ -16,7 +16,8 @@ const bytes = new Intl.NumberFormat('en', {
 })
 
 export interface Metric {
-  readonly id: string
+  /** By which the groups are asked for that count most. */
+  readonly id: UsageOrder
   readonly text: string
   readonly of: (row: UsageRow) => number
   /** To read; without it a short number. */
@@ -28,7 +29,7 @@ export interface Metric {
   readonly hasModalities?: true
 }
 
-const counted = (id: string, text: string, of: (row: UsageRow) => number): Metric => ({
+const counted = (id: UsageOrder, text: string, of: (row: UsageRow) => number): Metric => ({
   id,
   text,
   of,

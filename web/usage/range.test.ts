@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { previousOf, rangeOf } from './range.ts'
+import { previousOf, previousUntil, rangeOf } from './range.ts'
 
 const NOW = Date.UTC(2026, 10, 21, 16, 43, 20)
 const at = (text: string): number => Date.parse(`${text}Z`)
@@ -35,5 +35,23 @@ describe('the range of the usage screen', () => {
     const range = rangeOf({ ...chosen, range: '7d' }, NOW)
     const before = previousOf(range)
     expect([before.startMs, before.endMs]).toEqual([at('2026-11-08T00:00'), at('2026-11-15T00:00')])
+  })
+
+  it('is compared up to the minute it has come to', () => {
+    const day = { granularity: 'day' as const }
+    expect(
+      previousUntil({ ...day, startMs: at('2026-11-01T00:00'), endMs: at('2026-11-22T00:00') }, NOW),
+    ).toEqual({
+      whole: { ...day, startMs: at('2026-10-11T00:00'), endMs: at('2026-10-31T00:00') },
+      part: { granularity: 'minute', startMs: at('2026-10-31T00:00'), endMs: at('2026-10-31T16:44') },
+    })
+    // The first of a month: no day of it is over.
+    const first = { ...day, startMs: at('2026-11-21T00:00'), endMs: at('2026-11-22T00:00') }
+    expect(previousUntil(first, NOW)).toEqual({
+      whole: null,
+      part: { granularity: 'minute', startMs: at('2026-11-20T00:00'), endMs: at('2026-11-20T16:44') },
+    })
+    const over = { ...day, startMs: at('2026-11-10T00:00'), endMs: at('2026-11-12T00:00') }
+    expect(previousUntil(over, NOW)).toEqual({ whole: previousOf(over), part: null })
   })
 })

@@ -68,6 +68,27 @@ export function rangeOf({ range, from, to, by }: RangeChoice, nowMs: number): Ra
   return { startMs: start, endMs: end, granularity }
 }
 
+/** Two parts of the period before, of which the second is one bucket; null: there is none. */
+export interface Previous {
+  readonly whole: Range | null
+  readonly part: Range | null
+}
+
+/** The period before, as far as the range itself has come: of its last bucket as much as the open one has had, to the minute. */
+export function previousUntil(range: Range, nowMs: number): Previous {
+  const before = previousOf(range)
+  const width = BUCKET_MS[range.granularity]
+  const openMs = Math.floor(nowMs / width) * width
+  if (range.granularity === 'minute' || openMs < range.startMs || openMs >= range.endMs)
+    return { whole: before, part: null }
+  const startMs = before.startMs + openMs - range.startMs
+  const endMs = startMs + Math.max(1, Math.ceil((nowMs - openMs) / BUCKET_MS.minute)) * BUCKET_MS.minute
+  return {
+    whole: openMs === range.startMs ? null : { ...before, endMs: startMs },
+    part: { startMs, endMs, granularity: 'minute' },
+  }
+}
+
 /** As long, right before. */
 export function previousOf({ startMs, endMs, granularity }: Range): Range {
   return { startMs: startMs - (endMs - startMs), endMs: startMs, granularity }

@@ -29,7 +29,7 @@ export function UsageFilters({ state, granularity, metric, onChange }: FiltersPr
       <Choice
         label="Group by"
         value={state.group}
-        onChange={group => onChange({ group, hide: '' })}
+        onChange={group => onChange({ group, hide: [] })}
         options={GROUPS.map(([id, text]) => [id, `by ${text.toLowerCase()}`])}
       />
       <Choice
@@ -53,7 +53,7 @@ export function UsageFilters({ state, granularity, metric, onChange }: FiltersPr
       <Choice
         label="Project"
         value={state.project}
-        onChange={project => onChange({ project, key: '', hide: '' })}
+        onChange={project => onChange({ project, key: '', hide: [] })}
         options={[
           ['', 'All projects'],
           ...projects.map(p => [p.projectId, p.displayName || p.projectId] as const),
@@ -63,7 +63,7 @@ export function UsageFilters({ state, granularity, metric, onChange }: FiltersPr
         <KeyChoice
           project={named.name ?? ''}
           value={state.key}
-          onChange={key => onChange({ key, hide: '' })}
+          onChange={key => onChange({ key, hide: [] })}
         />
       )}
       <label className="choice">

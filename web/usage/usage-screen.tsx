@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { useMemo } from 'react'
 import { BarChart } from '../chart/bar-chart.tsx'
-import { type ChartSeries, totalsOf } from '../chart/series.ts'
+import { type ChartSeries, shownBy, totalsOf } from '../chart/series.ts'
 import { projectsQuery } from '../queries.ts'
 import { ErrorNotice } from '../ui/notice.tsx'
 import { Page } from '../ui/page.tsx'
@@ -10,8 +10,8 @@ import { bucketStarts, chartBucket } from './buckets.ts'
 import { type UsageGroup, groupsOf, modalitySeries, seriesOf, sumsOf, valuesOf } from './groups.ts'
 import { GroupTable } from './group-table.tsx'
 import { GROUPS, METRICS, type Metric, type UsageRow } from './metrics.ts'
-import { usageByTimeQuery } from './queries.ts'
-import { type Range, previousOf, rangeOf } from './range.ts'
+import { type UsageAsked, usageByTimeQuery } from './queries.ts'
+import { type Range, previousOf, previousUntil, rangeOf } from './range.ts'
 import { spikesOf } from './spikes.ts'
 import { Totals } from './totals.tsx'
 import { Updated, useMinute } from './updated.tsx'
@@ -28,7 +28,8 @@ const DEFAULTS = {
   project: '',
   key: '',
   compare: 'yes',
-  hide: '',
+  /** Ids of groups; that of those which have no name is empty. */
+  hide: [] as readonly string[],
 }
 
 export type UsageState = typeof DEFAULTS
@@ -42,14 +43,12 @@ export function UsageScreen() {
   const isByModality = state.group === 'modality'
   const asked = METRICS.find(({ id }) => id === state.metric) ?? METRICS[0]
   const metric = isByModality && asked.hasModalities === undefined ? tokensMetric() : asked
-  const orderBy = metric.id === 'cost' ? 'cost' : 'calls'
-  const subject = { project: state.project, key: state.key, orderBy } as const
-  const usage = useQuery(usageByTimeQuery({ ...subject, range, group: dimension ?? null }))
-  const before = useQuery({
-    ...usageByTimeQuery({ ...subject, range: previousOf(range), group: null }),
-    enabled: state.compare === 'yes',
-  })
-  const previous = state.compare === 'yes' ? before.data?.rows : undefined
+  const { project, key, hide } = state
+  const asking = { project, key, orderBy: metric.id, range, group: dimension ?? null }
+  const usage = useQuery(usageByTimeQuery(asking))
+  // Of whole periods all is compared, else the groups that are left.
+  const compared = hide.length === 0 ? { ...asking, group: null } : asking
+  const previous = usePrevious(compared, nowMs, state.compare === 'yes')
   return (
     <Page
       title="Usage"
@@ -64,11 +63,29 @@ export function UsageScreen() {
           rows={usage.data.rows}
           {...(previous === undefined ? {} : { previous })}
           {...{ metric, range, nowMs, isByModality, state }}
-          onHide={hidden => change({ hide: [...hidden].map(encodeURIComponent).join(',') })}
+          onHide={hidden => change({ hide: [...hidden] })}
         />
       )}
     </Page>
   )
+}
+
+/** The rows of the period before, up to the moment that the range has come to; undefined while they are not there. */
+function usePrevious(asking: UsageAsked, nowMs: number, isAsked: boolean): readonly UsageRow[] | undefined {
+  const { whole, part } = previousUntil(asking.range, nowMs)
+  const ofWhole = useQuery({
+    ...usageByTimeQuery({ ...asking, range: whole ?? asking.range }),
+    enabled: isAsked && whole !== null,
+  })
+  const ofPart = useQuery({
+    ...usageByTimeQuery({ ...asking, range: part ?? asking.range, isInAll: true }),
+    enabled: isAsked && part !== null,
+  })
+  const rows = whole === null ? [] : ofWhole.data?.rows
+  const last = part === null ? [] : ofPart.data?.rows
+  if (!isAsked || rows === undefined || last === undefined) return undefined
+  const time = new Date(part?.startMs ?? 0).toISOString()
+  return [...rows, ...last.map(row => ({ ...row, time }))]
 }
 
 function tokensMetric(): Metric {
@@ -97,7 +114,11 @@ function Shown({ rows, previous, metric, range, nowMs, isByModality, state, onHi
   const startsMs = bucketStarts(range.startMs, range.endMs, range.granularity)
   const groups = groupsOf(rows, names)
   const series = shownSeries({ rows, groups, metric, startsMs, isByModality })
-  const beforeMs = bucketStarts(previousOf(range).startMs, range.startMs, range.granularity)
+  const hidden = new Set(state.hide)
+  const line =
+    previous === undefined
+      ? undefined
+      : previousLine(previous, { series, hidden, names, metric, range, isByModality })
   const totals = metric.isSum ? totalsOf(series, startsMs.length) : (series[0]?.values ?? [])
   const spikes = spikesOf(totals)
   const buckets = startsMs.map((startMs, at) => {
@@ -115,17 +136,17 @@ function Shown({ rows, previous, metric, range, nowMs, isByModality, state, onHi
           title={title}
           buckets={buckets}
           series={series}
-          hidden={new Set(state.hide.split(',').filter(Boolean).map(decodeURIComponent))}
+          hidden={hidden}
           onHide={onHide}
           show={metric.show}
           exact={metric.exact}
           isSum={metric.isSum}
           fileName={`usage-${metric.id}-by-${state.group}`}
-          {...(previous === undefined ? {} : { previous: timesOf(previous, metric, beforeMs) })}
+          {...(line === undefined ? {} : { previous: line })}
         />
         <Spikes buckets={buckets} />
       </section>
-      {!isByModality && <GroupTable groups={groups} group={state.group} />}
+      {!isByModality && <GroupTable {...{ groups, metric }} group={state.group} />}
     </>
   )
 }
@@ -141,6 +162,27 @@ interface SeriesAsked {
 function shownSeries({ rows, groups, metric, startsMs, isByModality }: SeriesAsked): readonly ChartSeries[] {
   if (!metric.isSum) return [{ id: 'mean', name: 'All calls', values: timesOf(rows, metric, startsMs) }]
   return isByModality ? modalitySeries(rows, startsMs) : seriesOf(groups, metric, startsMs)
+}
+
+interface PreviousAsked extends Pick<ShownProps, 'metric' | 'range' | 'isByModality'> {
+  readonly series: readonly ChartSeries[]
+  readonly hidden: ReadonlySet<string>
+  readonly names: ReadonlyMap<string, string>
+}
+
+/** The heights of the bars of the period before, without what is hidden of those that are there. */
+function previousLine(
+  rows: readonly UsageRow[],
+  { series, hidden, names, metric, range, isByModality }: PreviousAsked,
+): readonly number[] {
+  const startsMs = bucketStarts(previousOf(range).startMs, range.startMs, range.granularity)
+  if (!metric.isSum) return timesOf(rows, metric, startsMs)
+  const isShown = shownBy(series, hidden)
+  const before = shownSeries({ rows, groups: groupsOf(rows, names), metric, startsMs, isByModality })
+  return totalsOf(
+    before.filter(({ id }) => isShown(id)),
+    startsMs.length,
+  )
 }
 
 /** One value for each bucket, whatever the groups: means are made of sums, as means do not add up. */
