@@ -109,7 +109,7 @@ async function answer(
   const body = await bodyOf(request)
   if (body === null) return
   if (request.url?.endsWith(':countTokens') === true) {
-    send(response, 200, { totalTokens: textBytes(JSON.parse(body.toString('utf8'))) })
+    send(response, 200, { totalTokens: promptTokensOf(JSON.parse(body.toString('utf8'))) })
     return
   }
   const [, model = '', verb, sse] = CALL.exec(request.url ?? '') ?? []
@@ -160,7 +160,7 @@ function billOf({ name, model, body, random }: Arrival): Bill | null {
   if (rates === undefined) return null
   const json = JSON.parse(body.toString('utf8')) as { generationConfig?: GenerationConfig }
   const { maxOutputTokens = null, candidateCount = 1 } = json.generationConfig ?? {}
-  const promptTokens = textBytes(json)
+  const promptTokens = promptTokensOf(json)
   const outputTokens = (maxOutputTokens ?? OUTPUT_TOKENS_MAX) * candidateCount
   const thoughtsTokens = Math.floor(outputTokens * random())
   const rate = rates.find(({ promptTokensMax }) => promptTokens <= promptTokensMax)
@@ -185,6 +185,11 @@ function picosPerToken(usdPerMillion: string): bigint {
   return BigInt(dollars + decimals.padEnd(6, '0'))
 }
 
+/** The most Google may count, and one where there is no text: a prompt of nothing is none. */
+function promptTokensOf(request: unknown): number {
+  return Math.max(1, textBytes(request))
+}
+
 /** UTF-8 bytes of every text, wherever it stands. */
 function textBytes(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0
@@ -205,7 +210,7 @@ function replyOf(bill: Bill, share: number, finishReason: string | undefined): o
     candidates: [{ content: { role: 'model', parts: [{ text }] }, index: 0, finishReason }],
     usageMetadata: {
       // Google leaves out what is zero.
-      promptTokenCount: promptTokens || undefined,
+      promptTokenCount: promptTokens,
       candidatesTokenCount: candidatesTokens || undefined,
       thoughtsTokenCount: thoughtsTokens || undefined,
       totalTokenCount: promptTokens + candidatesTokens + thoughtsTokens,

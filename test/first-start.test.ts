@@ -85,7 +85,7 @@ describe('the first start', () => {
   })
 
   test('with a real upstream lets the first key spend ten dollars a month', async () => {
-    const pollux = await start({ env: geminiEnv() })
+    const pollux = await start({ env: geminiEnv(), keepsFirstCap: true })
     const params = { project: 'default-project', key: 'first-key' }
     const { budgets } = await pollux.client.call(KEY_BUDGETS_V1.listBudgets, { params })
     expect(budgets).toMatchObject([{ cap: '10000000000', policy: 'clamp' }])

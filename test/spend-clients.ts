@@ -64,7 +64,7 @@ const TEXTS = ['Tell me of stars. ', 'Erzähl’ von Sternen. ', '星につい�
 /** A call at random: any length, with or without an output limit, some with candidates, schemas and thinking budgets. */
 export function drawCall(name: string, random: Random, forms: readonly [Form, ...Form[]]): SpendCall {
   const model = oneOf(random, MODELS)
-  const text = oneOf(random, TEXTS).repeat(between(random, 0, random() < 0.02 ? 2_000 : 60))
+  const text = oneOf(random, TEXTS).repeat(between(random, 1, random() < 0.02 ? 2_000 : 60))
   const kind = random()
   const isCheap = model === MODELS[0]
   const generationConfig = {
