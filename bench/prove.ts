@@ -32,7 +32,6 @@ const RUNS: readonly Run[] = [
   {
     what: 'revocation and rate limits on five nodes, in the times that are promised',
     command: [VITEST, 'run', 'test/push', 'test/revocation', 'test/quota-nodes', 'test/faults-partition'],
-    env: { POLLUX_PROVE: '1' },
     figures: /^(?:push|notify|\w+ on \d+ nodes)/,
   },
   {
@@ -71,7 +70,8 @@ process.exit(failed === 0 ? 0 : 1)
 /** Runs one proof, showing what it prints as it comes. */
 async function prove(run: Run): Promise<Proof> {
   const startedMs = performance.now()
-  const env = { ...process.env, ...run.env }
+  // Times are held to what is promised (test/ceiling.ts).
+  const env = { ...process.env, POLLUX_PROVE: '1', ...run.env }
   const child = spawn(process.execPath, [...run.command], { env, stdio: ['ignore', 'pipe', 'inherit'] })
   let output = ''
   child.stdout.on('data', (chunk: Buffer) => {

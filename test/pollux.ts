@@ -72,7 +72,7 @@ export async function startPollux(
     child.kill(signal)
     return gone
   }
-  const client = createClient({ baseUrl: origin, token: ADMIN_TOKEN })
+  const client = createClient({ baseUrl: origin, token: options.env?.['POLLUX_ADMIN_TOKEN'] ?? ADMIN_TOKEN })
   const isBilled = options.env?.['GEMINI_API_KEY'] ?? options.env?.['GOOGLE_API_KEY']
   if (isBilled !== undefined && options.keepsFirstCap !== true) await dropFirstCap(client)
   return {
