@@ -82,8 +82,8 @@ const Row = memo(function Row({ row }: { readonly row: KeyRow }) {
           <Link to={keyPath({ project: projectId, key: keyId })}>{name}</Link>
         </span>
         <span className="quiet small">
-          <code className="nowrap">{key.maskedKeyString}</code>
-          {key.environment ? ` · ${key.environment}` : ''}
+          <code className="nowrap">{key.maskedKeyString}</code>{' '}
+          {key.environment ? <span className="nowrap">· {key.environment}</span> : null}
         </span>
       </th>
       <td data-label="Status">

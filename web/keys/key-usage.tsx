@@ -49,7 +49,6 @@ export function KeyUsage({ report, days }: { readonly report: UsageReport; reado
           { number: 'Calls' },
           { number: 'Input' },
           { number: 'Output' },
-          { number: 'Thinking' },
         ]}
       >
         <tbody>
@@ -62,7 +61,6 @@ export function KeyUsage({ report, days }: { readonly report: UsageReport; reado
               <td className="number">{count.format(row.calls)}</td>
               <td className="number">{count.format(row.promptTokens)}</td>
               <td className="number">{count.format(row.candidatesTokens)}</td>
-              <td className="number">{count.format(row.thoughtsTokens)}</td>
             </tr>
           ))}
         </tbody>
