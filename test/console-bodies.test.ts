@@ -96,8 +96,9 @@ describeInChromium('bodies of calls in the console', () => {
       await page.goto(calls)
       const dialog = await openFirstCall(page)
       const look = dialog.getByRole('button', { name: 'Show request and reply' })
-      await look.focus()
-      await page.keyboard.press('Enter')
+      // A dialog that has just opened takes the focus to itself.
+      await page.locator('[role=dialog] :focus, [role=dialog]:focus').waitFor()
+      await look.press('Enter')
       const request = dialog.getByRole('region', { name: 'Request' })
       await request.getByText('"text": "what is kept, without plx_…"').waitFor()
       expect(await dialog.getByRole('region', { name: 'Reply' }).textContent()).toContain('"candidates": [')
