@@ -1,4 +1,4 @@
-/** The forms of a key in Debian's Chromium against a real Pollux. */
+/** The forms of a key and the list of keys in Debian's Chromium against a real Pollux. */
 import type { Page } from 'playwright-core'
 import { expect, it } from 'vitest'
 import { POLLUX_V1 } from '../src/contract/pollux.v1.ts'
@@ -243,6 +243,47 @@ describeInChromium('a key in the console', () => {
         )
         expect([width, table]).toEqual([width, expect.toSatisfy((right: number) => right <= room)])
       }
+      await page.context().close()
+    },
+    TEST_MS,
+  )
+
+  it(
+    'is shown on its page by an element that is there, and keeps its own while it stays',
+    async () => {
+      const names = Array.from({ length: 60 }, (_, at) => `Turned ${String(at + 1).padStart(2, '0')}`)
+      for (const displayName of names)
+        await addKey(displayName.toLowerCase().replace(' ', '-'), { displayName })
+      const { page, complaints } = await openConsolePage(
+        site.browser,
+        `${site.pollux.origin}/keys?q=turned&sort=name`,
+      )
+      await page.getByText('1 to 50 of 60 keys').waitFor()
+      await page.evaluate('for (const row of document.querySelectorAll(".keys__row")) row.wasThere = true')
+      await page.getByRole('button', { name: 'Next' }).click()
+      await page.getByText('51 to 60 of 60 keys').waitFor()
+      expect(new URL(page.url()).search).toBe('?q=turned&sort=name&page=2')
+      expect(await page.locator('.keys__row .keys__name').allInnerTexts()).toEqual(names.slice(50))
+      expect(
+        await page.evaluate('[...document.querySelectorAll(".keys__row")].map(row => row.wasThere)'),
+      ).toEqual(names.slice(50).map(() => true))
+      await page.getByRole('button', { name: 'Previous' }).click()
+      await page.getByText('1 to 50 of 60 keys').waitFor()
+      expect(await page.locator('.keys__row .keys__name').allInnerTexts()).toEqual(names.slice(0, 50))
+
+      // One comes before it: the focus goes with the key.
+      const focused = page.locator(':focus')
+      await page.getByRole('button', { name: 'Actions for Turned 49' }).focus()
+      await addKey('turned-00', { displayName: 'Turned 00' })
+      await comeBack(page)
+      await page.getByRole('link', { name: 'Turned 00' }).waitFor()
+      expect(await focused.getAttribute('aria-label')).toBe('Actions for Turned 49')
+
+      // It goes: the focus is nobody's, least of all that of the key which is shown in its place.
+      await site.pollux.client.call(POLLUX_V1.deleteKey, { params: { project, key: 'turned-49' } })
+      await comeBack(page)
+      await page.getByRole('link', { name: 'Turned 50' }).waitFor()
+      expect([await focused.count(), complaints]).toEqual([0, []])
       await page.context().close()
     },
     TEST_MS,

@@ -1,6 +1,7 @@
 /** Every screen and its address, in one tree. What the list of keys does not need is loaded when it is opened. */
 import { useQuery } from '@tanstack/react-query'
-import { Navigate, RouterProvider, createBrowserRouter, useLocation } from 'react-router'
+import { Navigate, createBrowserRouter, useLocation } from 'react-router'
+import { RouterProvider } from 'react-router/dom'
 import { ProofDialog } from './door/proof-dialog.tsx'
 import { PATHS, signInPath } from './paths.ts'
 import { whoQuery } from './queries.ts'

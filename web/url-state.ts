@@ -3,12 +3,12 @@ import { useSearchParams } from 'react-router'
 
 /**
  * A screen's state in its address: the values of the search, with `defaults` for what is absent; of a list, a parameter for
- * each value. Setting a value to its
- * default removes it, so that an address says only what somebody chose. Replaces the history entry.
+ * each value. Setting a value to its default removes it, so that an address says only what somebody chose. Replaces the history
+ * entry. What follows from it is drawn when nothing more urgent is left to do, or at once.
  */
 export function useUrlState<State extends Readonly<Record<string, string | readonly string[]>>>(
   defaults: State,
-): readonly [State, (change: Partial<State>) => void] {
+): readonly [State, (change: Partial<State>, isAtOnce?: boolean) => void] {
   const [search, setSearch] = useSearchParams()
   // The same object as long as the address is: what is worked out from it is not worked out again.
   const state = useMemo(
@@ -22,7 +22,7 @@ export function useUrlState<State extends Readonly<Record<string, string | reado
     [search, defaults],
   )
   const change = useCallback(
-    (changed: Partial<State>) => {
+    (changed: Partial<State>, isAtOnce = false) => {
       setSearch(
         before => {
           const after = new URLSearchParams(before)
@@ -33,7 +33,7 @@ export function useUrlState<State extends Readonly<Record<string, string | reado
           }
           return after
         },
-        { replace: true },
+        { replace: true, flushSync: isAtOnce },
       )
     },
     [setSearch, defaults],

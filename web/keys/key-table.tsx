@@ -8,6 +8,7 @@ import { KeyMenu } from './key-menu.tsx'
 import { BudgetSpend, UncappedSpend } from './key-spend.tsx'
 import { Chips, StatusMark } from './key-status.tsx'
 import type { KeyGroup, KeyRow } from './rows.ts'
+import { useSlots } from './slots.ts'
 
 /** Rows in the document at once: more would make every interaction slow. */
 const ROWS_PER_PAGE = 50
@@ -26,6 +27,8 @@ export const KeyTable = memo(function KeyTable({ groups, page: asked, onPage }: 
   const pages = Math.max(1, Math.ceil(total / ROWS_PER_PAGE))
   const page = Math.min(Math.max(1, asked), pages)
   const first = (page - 1) * ROWS_PER_PAGE
+  const shown = cut(groups, first)
+  const slots = useSlots(shown.map(({ project }) => project.projectId))
   return (
     <>
       <table className="table keys">
@@ -42,18 +45,8 @@ export const KeyTable = memo(function KeyTable({ groups, page: asked, onPage }: 
             </th>
           </tr>
         </thead>
-        {cut(groups, first).map(({ project, rows }) => (
-          <tbody key={project.projectId}>
-            <tr className="keys__project">
-              <th scope="rowgroup" colSpan={COLUMNS.length + 1}>
-                {project.displayName ?? project.projectId} <code className="quiet">{project.projectId}</code>
-              </th>
-            </tr>
-            {rows.map(row => (
-              <Row key={row.key.uid} row={row} />
-            ))}
-            {rows.length === 0 && <NoKeys projectId={project.projectId} isAlone={groups.length === 1} />}
-          </tbody>
+        {shown.map(group => (
+          <Group key={slots.get(group.project.projectId)} group={group} isAlone={groups.length === 1} />
         ))}
       </table>
       <p className="table__more quiet small" role="status">
@@ -73,13 +66,38 @@ export const KeyTable = memo(function KeyTable({ groups, page: asked, onPage }: 
   )
 })
 
+interface GroupProps {
+  readonly group: KeyGroup
+  readonly isAlone: boolean
+}
+
+function Group({ group: { project, rows }, isAlone }: GroupProps) {
+  const slots = useSlots(rows.map(({ key }) => key.uid))
+  return (
+    <tbody>
+      <tr className="keys__project">
+        <th scope="rowgroup" colSpan={COLUMNS.length + 1}>
+          {project.displayName ?? project.projectId} <code className="quiet">{project.projectId}</code>
+        </th>
+      </tr>
+      {rows.map(row => (
+        <Row key={slots.get(row.key.uid)} row={row} />
+      ))}
+      {rows.length === 0 && <NoKeys projectId={project.projectId} isAlone={isAlone} />}
+    </tbody>
+  )
+}
+
+/** What takes the focus, and what is open, is its key's own: the rest of the row shows another key on the next page. */
 const Row = memo(function Row({ row }: { readonly row: KeyRow }) {
   const { key, projectId, keyId, name, status, chips, budget, spentNanos } = row
   return (
     <tr className={status === 'deleted' ? 'keys__row keys__row--deleted' : 'keys__row'}>
       <th scope="row">
         <span className="keys__name">
-          <Link to={keyPath({ project: projectId, key: keyId })}>{name}</Link>
+          <Link key={key.uid} to={keyPath({ project: projectId, key: keyId })}>
+            {name}
+          </Link>
         </span>
         <span className="quiet small">
           <code className="nowrap">{key.maskedKeyString}</code>{' '}
@@ -106,7 +124,7 @@ const Row = memo(function Row({ row }: { readonly row: KeyRow }) {
         <Time time={key.createTime} />
       </td>
       <td className="keys__menu">
-        <KeyMenu row={row} />
+        <KeyMenu key={key.uid} row={row} />
       </td>
     </tr>
   )

@@ -55,14 +55,19 @@ function KeyList({ groups, error }: KeyListProps) {
   const [filter, setFilter] = useUrlState<
     Filter & Readonly<Record<'page', string>> & Readonly<Record<string, string>>
   >(NO_FILTER)
-  const asked = useDeferredValue(filter)
-  const shown = useMemo(() => (groups === null ? null : filterGroups(groups, asked)), [groups, asked])
+  const { q, status, environment, project, risk, sort } = filter
+  // Not for another page of the same rows.
+  const shown = useMemo(
+    () => (groups === null ? null : filterGroups(groups, { q, status, environment, project, risk, sort })),
+    [groups, q, status, environment, project, risk, sort],
+  )
   const turn = useRef(setFilter)
   useEffect(() => {
     turn.current = setFilter
   }, [setFilter])
   // The same function for ever, so that the table is not drawn anew for another one.
-  const setPage = useCallback((page: number) => turn.current({ page: String(page) }), [])
+  // At once: else a frame goes before it that has nothing new in it.
+  const setPage = useCallback((page: number) => turn.current({ page: String(page) }, true), [])
   const search = filter.project === '' ? {} : { project: filter.project }
   return (
     <Page
@@ -80,7 +85,7 @@ function KeyList({ groups, error }: KeyListProps) {
       {shown === null && error === null && <div className="waiting" />}
       {shown?.length === 0 && <NothingFound onClear={() => setFilter(NO_FILTER)} />}
       {shown !== null && shown.length > 0 && (
-        <KeyTable groups={shown} page={Number(asked.page) || 1} onPage={setPage} />
+        <KeyTable groups={shown} page={Number(filter.page) || 1} onPage={setPage} />
       )}
     </Page>
   )
