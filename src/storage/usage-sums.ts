@@ -7,7 +7,7 @@ import type { Db } from './schema.ts'
 import { recordTable } from './usage-block.ts'
 
 /** Summed by one statement, on the thread that appends wait for. */
-const STATEMENT_RECORDS_MAX = 1_000
+const STATEMENT_RECORDS_MAX = 2_000
 
 const MINUTE_MS = 60_000
 
@@ -73,6 +73,11 @@ const MODALITY_COLUMNS: Readonly<
 /** A row of sums as it is read. */
 export type Sums = Record<Exclude<SumColumn, MoneyColumn>, number> & Record<MoneyColumn, string>
 
+const COUNT_COLUMNS = SUM_COLUMNS.filter(
+  (name): name is Exclude<SumColumn, MoneyColumn | typeof MAX_COLUMN> =>
+    !isMoney(name) && name !== MAX_COLUMN,
+)
+
 /** Records of a node in a block, behind `from` and up to `to`. */
 export interface RecordSpan {
   readonly nodeId: string
@@ -89,10 +94,10 @@ export interface MinuteRow extends Sums {
   readonly model: string
   readonly method: string
   readonly http_status: number
-  readonly last_used_time: number | null
-  readonly last_start_time: number
+  last_used_time: number | null
+  last_start_time: number
   readonly first_seq: number
-  readonly last_seq: number
+  last_seq: number
 }
 
 /** The sums of a minute by what a report without keys asks for. */
@@ -129,7 +134,8 @@ export async function sumByMinute(db: Db, span: RecordSpan): Promise<readonly Mi
     for (const row of await sumOnce(db, statement)) {
       const key = keyOf(row)
       const known = minutes.get(key)
-      minutes.set(key, known === undefined ? row : joined(known, row))
+      if (known === undefined) minutes.set(key, row)
+      else addMinute(known, row)
     }
     await setImmediate()
     await addModalities(db, statement, minutes)
@@ -184,37 +190,32 @@ async function addModalities(
     db,
   )
   for (const { details, ...group } of rows) {
-    const key = keyOf(group)
-    const row = minutes.get(key)
+    const row = minutes.get(keyOf(group))
     if (row === undefined) continue
     const { prompt, candidates } = JSON.parse(details) as UsageDetails
-    const tokens = { ...row }
     for (const { modality, tokenCount } of [...prompt, ...candidates]) {
       const column = MODALITY_COLUMNS[modality]
-      if (column !== undefined) tokens[column] += tokenCount
+      if (column !== undefined) row[column] += tokenCount
     }
-    minutes.set(key, tokens)
   }
 }
 
-/** The sums of the same minute, of records and of some after them. */
-function joined(one: MinuteRow, next: MinuteRow): MinuteRow {
-  const uses = [one.last_used_time, next.last_used_time].filter(time => time !== null)
-  return {
-    ...next,
-    ...addedSums(one, next),
-    last_used_time: uses.length === 0 ? null : Math.max(...uses),
-    last_start_time: Math.max(one.last_start_time, next.last_start_time),
-    first_seq: one.first_seq,
-  }
+/** Adds to the sums of a minute those of records of it that came later. */
+function addMinute(minute: MinuteRow, later: MinuteRow): void {
+  addSums(minute, later)
+  if (minute.last_used_time === null) minute.last_used_time = later.last_used_time
+  else minute.last_used_time = Math.max(minute.last_used_time, later.last_used_time ?? 0)
+  minute.last_start_time = Math.max(minute.last_start_time, later.last_start_time)
+  minute.last_seq = later.last_seq
 }
 
-function addedSums(one: Sums, next: Sums): Sums {
-  const sums = SUM_COLUMNS.map(name => {
-    if (isMoney(name)) return [name, String(BigInt(one[name]) + BigInt(next[name]))]
-    return [name, name === MAX_COLUMN ? Math.max(one[name], next[name]) : one[name] + next[name]]
-  })
-  return Object.fromEntries(sums) as Sums
+/** In place: it runs for nearly every record where many keys are in use. */
+function addSums(sums: Sums, added: Sums): void {
+  for (const name of COUNT_COLUMNS) sums[name] += added[name]
+  for (const name of MONEY_COLUMNS) {
+    if (added[name] !== '0') sums[name] = String(BigInt(sums[name]) + BigInt(added[name]))
+  }
+  sums[MAX_COLUMN] = Math.max(sums[MAX_COLUMN], added[MAX_COLUMN])
 }
 
 /** The same sums without keys, by the environment that each key has. */
@@ -235,11 +236,13 @@ export function withoutKeys(
     }
     const key = JSON.stringify(group)
     const known = rows.get(key)
-    rows.set(key, { ...group, ...(known === undefined ? sumsOf(minute) : addedSums(known, minute)) })
+    if (known === undefined) rows.set(key, { ...group, ...sumsOf(minute) })
+    else addSums(known, minute)
   }
   return [...rows.values()]
 }
 
+/** A copy of the sums of a row. */
 function sumsOf(row: Sums): Sums {
   return Object.fromEntries(SUM_COLUMNS.map(name => [name, row[name]])) as unknown as Sums
 }
@@ -258,7 +261,8 @@ export function foldRows<Name extends string>(
     const values = group.map(name => (name === 'bucket_time' ? bucketTime : row[name]))
     const key = JSON.stringify(values)
     const known = folded.get(key)
-    folded.set(key, { group: values, sums: known === undefined ? row : addedSums(known.sums, row) })
+    if (known === undefined) folded.set(key, { group: values, sums: sumsOf(row) })
+    else addSums(known.sums, row)
   }
   return sortedValues(folded).map(({ group: values, sums }) => [
     ...values,
