@@ -7,7 +7,7 @@ import type { Db } from './schema.ts'
 import { recordTable } from './usage-block.ts'
 
 /** Summed by one statement, on the thread that appends wait for. */
-const STATEMENT_RECORDS_MAX = 2_000
+const STATEMENT_RECORDS_MAX = 4_000
 
 const MINUTE_MS = 60_000
 
