@@ -148,9 +148,11 @@ const NO_CEILINGS: CallBounds['toolCeilingsNanos'] = {}
 function ceilingsOf(path: readonly Budget[]): CallBounds['toolCeilingsNanos'] {
   let least: Partial<Record<UnboundedTool, number>> | null = null
   for (const { toolCeilingsNanos } of path) {
-    for (const [tool, nanos] of Object.entries(toolCeilingsNanos) as [UnboundedTool, number][]) {
+    // Most have none: `Object.entries` would make a list to find that out, for each budget of each call.
+    for (const name in toolCeilingsNanos) {
+      const tool = name as UnboundedTool
       least ??= {}
-      least[tool] = Math.min(least[tool] ?? Infinity, nanos)
+      least[tool] = Math.min(least[tool] ?? Infinity, toolCeilingsNanos[tool] ?? Infinity)
     }
   }
   return least ?? NO_CEILINGS

@@ -82,8 +82,9 @@ export class Ledger {
 
   /** Whether `hold` would not say 402 to so small a call at once, as far as this node knows. */
   hasRoom(path: readonly Budget[], floorNanos: number): boolean {
+    const nowMs = performance.now()
     return path.every(({ uid }) => {
-      const row = this.#shares.current(uid)
+      const row = this.#shares.current(uid, nowMs)
       return row === undefined || row.posted + floorNanos <= row.capNanos
     })
   }
@@ -147,10 +148,11 @@ export class Ledger {
   /** The hold, or the first budget that stands in its way. Whoever waits and came before `turn` goes first. */
   #tryHold(path: readonly Budget[], ask: Ask, turn: number): HeldMoney | Blocked {
     if (!this.#isLeased()) throw unavailable('the lease of this node has run out')
+    const nowMs = performance.now()
     const rows: Row[] = []
     let room = Infinity
     for (const budget of path) {
-      const row = this.#shares.current(budget.uid)
+      const row = this.#shares.current(budget.uid, nowMs)
       if (row === undefined) return new Blocked(budget)
       // Who has waited brings the budget of when it came.
       const isChanged = turn === COMES_NOW && row.budgetEtag !== budget.etag && this.#renew(row, budget)
@@ -159,7 +161,8 @@ export class Ledger {
         if (row.staleMs > -Infinity) return new Blocked(budget)
         throw exhausted(budget, row, ask.floorNanos)
       }
-      if (isChanged || this.#lines.get(budget.uid)?.isBefore(turn) === true) return new Blocked(budget)
+      if (isChanged || (this.#lines.size > 0 && this.#lines.get(budget.uid)?.isBefore(turn) === true))
+        return new Blocked(budget)
       room = Math.min(room, row.room)
       rows.push(row)
     }

@@ -1,5 +1,6 @@
 import type { ApiError } from '../domain/error.ts'
 import { toApiError } from '../http/render.ts'
+import { type Placed, Roster } from '../http/roster.ts'
 import type { Admission, Call, Grant, KeyEntry } from './call.ts'
 import type { CallCopy } from './call-copy.ts'
 import type { Abortable, Sender } from './upstream-answer.ts'
@@ -9,7 +10,7 @@ import type { Abortable, Sender } from './upstream-answer.ts'
  * waited for once the client has its answer or is gone (MONEY.md rule 17): from then on the reply is wanted for its usage
  * alone. A stream that is being passed on bounds itself.
  */
-export class OpenCall implements Sender {
+export class OpenCall implements Sender, Placed {
   readonly call: Call
   readonly admission: Admission
   /** Null unless its project keeps bodies. */
@@ -20,7 +21,6 @@ export class OpenCall implements Sender {
   entry: KeyEntry
   /** Ends the client's side at once with this error. The upstream's side goes on until its usage is known. */
   onCut: (error: ApiError) => void
-  /** Where it stands among the open calls; theirs to set. -1: nowhere. */
   place = -1
   readonly #drainMs: number
   #cutStatus: number | null = null
@@ -86,32 +86,20 @@ export class OpenCall implements Sender {
   }
 }
 
-/**
- * Calls under way, so that a change to a key reaches what it let in. In a list, each call knowing its place: a Set that
- * calls come to and leave all the time is built anew every few hundred calls, and each of its old tables points to the
- * next one (V8, OrderedHashTable), so that one that grew old keeps all calls since in memory until the next major
- * collection. That cost a tenth of the throughput.
- */
+/** Calls under way, so that a change to a key reaches what it let in. */
 export class OpenCalls {
-  readonly #calls: OpenCall[] = []
+  readonly #calls = new Roster<OpenCall>()
 
   get count(): number {
-    return this.#calls.length
+    return this.#calls.count
   }
 
   add(open: OpenCall): void {
-    open.place = this.#calls.length
-    this.#calls.push(open)
+    this.#calls.add(open)
   }
 
   remove(open: OpenCall): void {
-    const { place } = open
-    if (place === -1) return
-    open.place = -1
-    const last = this.#calls.pop()
-    if (last === undefined || last === open) return
-    this.#calls[place] = last
-    last.place = place
+    this.#calls.remove(open)
   }
 
   /** Runs `check` for every call of the keys that `concerns` picks, and cuts those for which it throws. */
@@ -119,7 +107,7 @@ export class OpenCalls {
     concerns: (entry: KeyEntry) => boolean,
     check: (open: OpenCall) => Promise<void> | void,
   ): Promise<void> {
-    for (const open of this.#calls.filter(open => concerns(open.entry))) {
+    for (const open of this.#calls.all().filter(open => concerns(open.entry))) {
       // It may have ended while another one was looked at.
       if (open.place === -1) continue
       try {

@@ -24,11 +24,11 @@ export class Shares {
     return this.#rows.get(budgetUid)
   }
 
-  /** The row of a budget in the current period. */
-  current(budgetUid: string): Row | undefined {
+  /** The row of a budget in the period of `nowMs` (performance.now()). */
+  current(budgetUid: string, nowMs: number): Row | undefined {
     const row = this.#rows.get(budgetUid)
     if (row === undefined || row.periodEndMs === null) return row
-    if (performance.now() + this.#clockMs < row.periodEndMs) return row
+    if (nowMs + this.#clockMs < row.periodEndMs) return row
     this.#leave(row)
     return undefined
   }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { ApiError } from '../domain/error.ts'
 import { DirectRequest } from './direct-request.ts'
+import { type Placed, Roster } from './roster.ts'
 
 /** Bytes of request bodies that one process holds at a time. What does not fit is refused, not queued. */
 export class ByteBudget {
@@ -45,23 +46,34 @@ const LOOSE = { count: 256, bytes: 256 * 1024 }
 /** A body comes with at least a kibibyte a second, looked at every ten seconds: slower ones only hold connections. */
 const SLOWEST = { seconds: 10, bytes: 10 * 1024 }
 
+/** A body that is being read. */
+class Look implements Placed {
+  place = -1
+  /** Called once a second. */
+  readonly look: () => void
+
+  constructor(look: () => void) {
+    this.look = look
+  }
+}
+
 /** Looks at all bodies that are being read once a second. Most are whole before a timer of their own would be set. */
 class Rounds {
-  readonly #looks = new Set<() => void>()
+  readonly #looks = new Roster<Look>()
   #timer: NodeJS.Timeout | null = null
 
-  add(look: () => void): void {
+  add(look: Look): void {
     this.#looks.add(look)
     this.#timer ??= setInterval(() => this.#round(), 1_000).unref()
   }
 
-  delete(look: () => void): void {
-    this.#looks.delete(look)
+  delete(look: Look): void {
+    this.#looks.remove(look)
   }
 
   #round(): void {
-    for (const look of this.#looks) look()
-    if (this.#looks.size > 0 || this.#timer === null) return
+    for (const { look } of this.#looks.all()) look()
+    if (this.#looks.count > 0 || this.#timer === null) return
     clearInterval(this.#timer)
     this.#timer = null
   }
@@ -94,12 +106,12 @@ export function readBody(
     let [loose, bound] = [0, 0]
     let bytesBefore = 0
     let looks = 0
-    const look = (): void => {
+    const look = new Look(() => {
       // The first look comes sooner than a second after the body began.
       if (++looks % SLOWEST.seconds !== 1 || looks === 1) return
       if (bytes - bytesBefore < SLOWEST.bytes) fail(tooSlow())
       bytesBefore = bytes
-    }
+    })
     const fail = (error: unknown): void => {
       isOver = true
       rounds.delete(look)
