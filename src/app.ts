@@ -84,6 +84,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     const telemetry = createTelemetry(config)
     const prices = loadPrices(config.pricesFile)
     const files = await prepareDataDir(config)
+    const openCalls = new OpenCalls()
     const storage = await openStorage({
       engine: engineOf(config),
       dataDir: config.nodeDir,
@@ -91,6 +92,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       ...(config.redisUrl === null ? {} : { redisUrl: config.redisUrl.reveal() }),
       ...sealing(config),
       ...(options.storageThread === undefined ? {} : { thread: options.storageThread }),
+      openCalls: () => openCalls.count,
       onFailure: error => telemetry.storageFailed(error),
       onBodiesDropped: calls => telemetry.bodiesDropped(calls),
     })
@@ -118,7 +120,6 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     onClose(() => quota.close())
     const tiers = loadTiers()
     onClose(await watchPrices(storage, prices, error => telemetry.pricesNotRead(error)))
-    const openCalls = new OpenCalls()
     const intake = new Intake({
       openCalls: () => openCalls.count,
       openCallsMax: OPEN_CALLS_MAX,

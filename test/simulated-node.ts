@@ -14,7 +14,8 @@ import { headerLine, journalFolder, listSegments, segmentName } from '../src/sto
 import { LEASE_MS, Lease } from '../src/storage/lease.ts'
 import { Ledger as StoredLedger } from '../src/storage/ledger.ts'
 import type { Recalled } from '../src/domain/ledger.ts'
-import { APPEND_WAIT_MS, POLL_EVERY_MS, keepLease, ledgerAfterAppends } from '../src/storage/open.ts'
+import { ledgerAfterAppends } from '../src/storage/after-appends.ts'
+import { APPEND_WAIT_MS, POLL_EVERY_MS, keepLease } from '../src/storage/open.ts'
 import { Recalls } from '../src/storage/recalls.ts'
 import { recover } from '../src/storage/recovery.ts'
 import type { StoreRemote } from '../src/storage/storage-thread.ts'
@@ -83,7 +84,7 @@ export class SimulatedNode {
       // What it fails with is told apart by whether it is an outage.
       (number, message) => ask('append', () => log.append(number, message)),
       keeperNoting(journal, () => synced.note(folder)),
-      APPEND_WAIT_MS,
+      { waitMs: APPEND_WAIT_MS, openCalls: () => Infinity },
     )
     const store = {
       renewLease: () =>

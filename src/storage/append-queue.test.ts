@@ -33,7 +33,11 @@ const record: UsageRecord = {
 const empty: AppendMessage = { batches: [], settled: null, overruns: [] }
 
 /** A queue whose sends are answered by hand, and what it gave its keeper. */
-function byHand({ waitMs = 60_000, keep = () => {} }: { waitMs?: number; keep?: () => void } = {}) {
+function byHand({
+  waitMs = 60_000,
+  openCalls = Infinity,
+  keep = () => {},
+}: { waitMs?: number; openCalls?: number; keep?: () => void } = {}) {
   const sent: {
     readonly number: number
     readonly message: AppendMessage
@@ -58,7 +62,7 @@ function byHand({ waitMs = 60_000, keep = () => {} }: { waitMs?: number; keep?: 
       settled: callId => settled.push(callId),
       recorded: () => {},
     },
-    waitMs,
+    { waitMs, openCalls: () => openCalls },
   )
   const send = async (number: number) => {
     while (sent.length <= number) {
@@ -304,6 +308,40 @@ test.each([
     await vi.advanceTimersByTimeAsync(gapMs - tookMs - 1)
     expect(sent).toHaveLength(1)
     await vi.advanceTimersByTimeAsync(1)
+    expect(sent).toHaveLength(2)
+  },
+)
+
+test.each([
+  ['half of the open calls have a record', 32, 64, true],
+  ['fewer have', 32, 66, false],
+  ['they are few', 31, 31, false],
+])(
+  'what waits is sent before its time if many calls wait for it: %s',
+  async (_, records, openCalls, isSent) => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'setImmediate', 'performance'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const { queue, sent } = byHand({ openCalls })
+    const append = (count: number): void => {
+      for (let made = 0; made < count; made += 1) void queue.append(record, [])
+    }
+    await vi.advanceTimersByTimeAsync(100)
+    append(1)
+    await vi.advanceTimersByTimeAsync(4)
+    sent[0]?.resolve()
+    await vi.advanceTimersByTimeAsync(0)
+    append(records - 1)
+    await vi.advanceTimersByTimeAsync(0)
+    expect(sent).toHaveLength(1)
+    append(1)
+    await vi.advanceTimersByTimeAsync(0)
+    expect(sent).toHaveLength(isSent ? 2 : 1)
+    await vi.advanceTimersByTimeAsync(20)
+    expect(sent).toHaveLength(2)
+    expect(countOf(sent[1]?.message.batches ?? [])).toBe(records)
+    // The timer that the first of them waited for sends nothing more.
+    sent[1]?.resolve()
+    await vi.advanceTimersByTimeAsync(100)
     expect(sent).toHaveLength(2)
   },
 )

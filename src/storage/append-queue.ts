@@ -46,6 +46,11 @@ export interface RecordKeeper {
   recorded(call: RecordedCall): void
 }
 
+interface Waits {
+  readonly waitMs: number
+  readonly openCalls: () => number
+}
+
 /** Bounds one message and one transaction; what is beyond it leaves with the next batch. */
 const BATCH_RECORDS_MAX = 4_096
 /**
@@ -127,6 +132,7 @@ export class AppendQueue {
   readonly #send: SendMessage
   readonly #keeper: RecordKeeper
   readonly #waitMs: number
+  readonly #openCalls: () => number
   readonly #clock = new BlockClock()
   /** All that was settled from each open allotment since it was opened. */
   readonly #settled = new Map<string, number>()
@@ -134,6 +140,8 @@ export class AppendQueue {
   #waiting: Gathering[] = []
   #sending: Gathering | null = null
   #scheduled = false
+  /** Until the next commit may be sent; null while it is sent in this turn, or none is due. */
+  #gap: NodeJS.Timeout | null = null
   #sentMs = 0
   /** How long after the last commit was sent the next one may be. */
   #gapMs = COMMIT_GAP.minMs
@@ -145,12 +153,13 @@ export class AppendQueue {
   /**
    * `send` resolves when the message is committed; while it rejects it is asked again with the same one. Whoever has
    * waited `waitMs` for a record is told STORAGE_UNAVAILABLE, after `keeper` has kept the record; it is posted all the
-   * same.
+   * same. `openCalls` says how many calls are under way, those that wait here among them.
    */
-  constructor(send: SendMessage, keeper: RecordKeeper, waitMs: number) {
+  constructor(send: SendMessage, keeper: RecordKeeper, { waitMs, openCalls }: Waits) {
     this.#send = send
     this.#keeper = keeper
     this.#waitMs = waitMs
+    this.#openCalls = openCalls
   }
 
   /** False from the first failed commit to the next one that succeeds, and while one takes longer than two seconds. */
@@ -214,16 +223,31 @@ export class AppendQueue {
   }
 
   #schedule(): void {
-    if (this.#scheduled) return
-    this.#scheduled = true
-    const send = (): void => {
-      this.#scheduled = false
-      void this.#sendNext()
+    if (this.#scheduled) {
+      if (this.#gap !== null && this.#isRipe()) {
+        clearTimeout(this.#gap)
+        this.#gap = null
+        setImmediate(this.#sendScheduled)
+      }
+      return
     }
-    // After the callbacks that are ready now, which may append too.
+    this.#scheduled = true
     const waitMs = this.#sentMs + this.#gapMs - performance.now()
-    if (waitMs < 1) setImmediate(send)
-    else setTimeout(send, waitMs)
+    // After the callbacks that are ready now, which may append too.
+    if (waitMs < 1 || this.#isRipe()) setImmediate(this.#sendScheduled)
+    else this.#gap = setTimeout(this.#sendScheduled, waitMs)
+  }
+
+  readonly #sendScheduled = (): void => {
+    this.#scheduled = false
+    this.#gap = null
+    void this.#sendNext()
+  }
+
+  /** Many records, of half of the calls there are: what more could come waits for these, and the processor would idle. */
+  #isRipe(): boolean {
+    const records = this.#waiting[0]?.callIds.length ?? 0
+    return records >= CROWD_RECORDS && records * 2 >= this.#openCalls()
   }
 
   async #sendNext(): Promise<void> {

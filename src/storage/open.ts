@@ -3,7 +3,15 @@ import type { Worker } from 'node:worker_threads'
 import { ApiError } from '../domain/error.ts'
 import type { Recalled } from '../domain/ledger.ts'
 import { DEFAULT_TIME_ZONE } from '../domain/period.ts'
-import { AppendQueue } from './append-queue.ts'
+import {
+  budgetsAfterAppends,
+  keysAfterAppends,
+  ledgerAfterAppends,
+  projectsAfterAppends,
+  tiersAfterAppends,
+  usageOver,
+} from './after-appends.ts'
+import { AppendQueue, type SendMessage } from './append-queue.ts'
 import { BodyQueue, bodiesOver } from './body-queue.ts'
 import { ClockSkew } from './clock-skew.ts'
 import type { EngineChoice } from './engine.ts'
@@ -13,17 +21,14 @@ import type { RefusalRemote, RefusalStore } from './quota-store.ts'
 import { RefusalTally } from './refusal-tally.ts'
 import { patience } from './patience.ts'
 import { RemoteCaller, decodeError } from './remote.ts'
-import type { TierStore } from './quota-store.ts'
-import type { BudgetStore, Change, KeyStore, LedgerRemote, ProjectStore, Storage } from './storage.ts'
+import type { Change, Storage } from './storage.ts'
 import {
   type StorageEvent,
   type StorageObjects,
   type StorageThreadOptions,
   type StoreRemote,
-  type UsageRemote,
   startStorageThread,
 } from './storage-thread.ts'
-import type { UsageStore } from './usage-store.ts'
 
 /** How often other processes' changes are looked for. */
 export const POLL_EVERY_MS = 250
@@ -58,6 +63,8 @@ export interface StorageOptions {
    * tried again.
    */
   readonly onFailure?: (error: ApiError) => void
+  /** Calls that are under way now: usage of many of them is committed sooner where hardly more is to come. */
+  readonly openCalls?: () => number
   /** Hears of how many calls bodies were lost that their projects would have kept. */
   readonly onBodiesDropped?: (calls: number) => void
 }
@@ -131,7 +138,9 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   const polling = hasPeers ? pollForChanges(store, onFailure) : null
   const leasing = hasPeers ? keepLease(store, { openedMs, onFailure }) : null
   const usage = caller.object('usage')
-  const queue = new AppendQueue((number, message) => usage.append(number, message), journal, APPEND_WAIT_MS)
+  const { openCalls = () => Infinity } = options
+  const send: SendMessage = (number, message) => usage.append(number, message)
+  const queue = new AppendQueue(send, journal, { waitMs: APPEND_WAIT_MS, openCalls })
   const refusals = caller.object('refusals')
   const tally = new RefusalTally(rows => refusals.add(rows), onFailure)
   const bodies = caller.object('bodies')
@@ -196,48 +205,6 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   }
 }
 
-/** "Unused since" is judged by the records, so the records waiting here have to arrive first. */
-function keysAfterAppends(keys: KeyStore, queue: AppendQueue): KeyStore {
-  return {
-    create: (...args) => keys.create(...args),
-    find: (...args) => keys.find(...args),
-    findByDigest: digest => keys.findByDigest(digest),
-    reveal: (...args) => keys.reveal(...args),
-    list: query => keys.list(query),
-    search: query => keys.search(query),
-    async update(target, patch, ...trail) {
-      if (patch.unusedSinceMs !== undefined) await queue.settled()
-      return await keys.update(target, patch, ...trail)
-    },
-    async delete(target, ...trail) {
-      if (target.unusedSinceMs !== null) await queue.settled()
-      return await keys.delete(target, ...trail)
-    },
-    undelete: (...args) => keys.undelete(...args),
-    purge: (...args) => keys.purge(...args),
-  }
-}
-
-function usageOver(usage: UsageRemote, queue: AppendQueue, isFlowing: () => boolean): UsageStore {
-  return {
-    append: (record, charges, onDurable) => queue.append(record, charges, onDurable),
-    isFlowing,
-    async report(query) {
-      await queue.settled()
-      return await usage.report(query)
-    },
-    async recent(query) {
-      await queue.settled()
-      return await usage.recent(query)
-    },
-    async list(query) {
-      await queue.settled()
-      return await usage.list(query)
-    },
-    tail: query => usage.tail(query),
-  }
-}
-
 function refusalsOver(refusals: RefusalRemote, tally: RefusalTally): RefusalStore {
   return {
     count: refused => tally.count(refused),
@@ -246,69 +213,6 @@ function refusalsOver(refusals: RefusalRemote, tally: RefusalTally): RefusalStor
       return await refusals.report(query)
     },
     purge: beforeMs => refusals.purge(beforeMs),
-  }
-}
-
-/** A new budget opens with what the records hold, so the records waiting here have to arrive first. */
-function budgetsAfterAppends(budgets: BudgetStore, queue: AppendQueue): BudgetStore {
-  return {
-    async create(...args) {
-      await queue.settled()
-      return await budgets.create(...args)
-    },
-    list: query => budgets.list(query),
-    ofRows: rowIds => budgets.ofRows(rowIds),
-    update: (...args) => budgets.update(...args),
-    acknowledge: (...args) => budgets.acknowledge(...args),
-    delete: (...args) => budgets.delete(...args),
-  }
-}
-
-/** With a tier a project may get a new budget. */
-function projectsAfterAppends(projects: ProjectStore, queue: AppendQueue): ProjectStore {
-  return {
-    create: (...args) => projects.create(...args),
-    find: idOrNumber => projects.find(idOrNumber),
-    list: query => projects.list(query),
-    async update(target, patch, ...trail) {
-      if (patch.tier !== undefined) await queue.settled()
-      return await projects.update(target, patch, ...trail)
-    },
-    delete: (...args) => projects.delete(...args),
-    undelete: (...args) => projects.undelete(...args),
-  }
-}
-
-/** With a spend cap the projects of a tier may get new budgets. */
-function tiersAfterAppends(tiers: TierStore, queue: AppendQueue): TierStore {
-  return {
-    list: () => tiers.list(),
-    async put(target, draft, audit) {
-      if (draft.spendCapNanos !== null) await queue.settled()
-      return await tiers.put(target, draft, audit)
-    },
-    delete: (...args) => tiers.delete(...args),
-  }
-}
-
-/** An allotment that is closed settles nothing more, so what was charged to it has to arrive first. */
-export function ledgerAfterAppends(ledger: LedgerRemote, queue: AppendQueue): LedgerRemote {
-  return {
-    take: takes => ledger.take(takes),
-    give: gives => ledger.give(gives),
-    async close(allotmentIds) {
-      await queue.settled()
-      if (allotmentIds.some(id => queue.owes(id))) {
-        throw new ApiError(
-          'STORAGE_UNAVAILABLE',
-          'The database does not take usage, so what was allotted cannot be closed. Try again when it runs.',
-        )
-      }
-      await ledger.close(allotmentIds)
-      for (const id of allotmentIds) queue.forget(id)
-    },
-    recall: rowIds => ledger.recall(rowIds),
-    verify: () => ledger.verify(),
   }
 }
 
