@@ -67,7 +67,8 @@ interface Charging {
 /** A call's worst case and floor, as the ledger asks for them. Throws MODEL_UNPRICED and TOOL_UNBOUNDED (400). */
 export class BoundedAsk implements Ask {
   readonly worstNanos: number
-  readonly floorNanos: number
+  /** null: nobody has asked for it. Most calls fit as they are. */
+  #floorNanos: number | null = null
   readonly #bounds: CallBounds
   readonly #charge: Charging
   readonly #rule: ClampRule
@@ -75,10 +76,18 @@ export class BoundedAsk implements Ask {
   constructor(bounds: CallBounds, charge: Charging, rule: ClampRule) {
     const { price, basisPoints } = charge
     this.worstNanos = chargedNanos(nanosOf(worstCase(bounds, price), price), basisPoints)
-    this.floorNanos = chargedNanos(nanosOf(floorOf(bounds, price, rule), price), basisPoints)
     this.#bounds = bounds
     this.#charge = charge
     this.#rule = rule
+  }
+
+  get floorNanos(): number {
+    if (this.#floorNanos === null) {
+      const { price, basisPoints } = this.#charge
+      const floor = floorOf(this.#bounds, price, this.#rule)
+      this.#floorNanos = chargedNanos(nanosOf(floor, price), basisPoints)
+    }
+    return this.#floorNanos
   }
 
   get promptTokensBound(): number {

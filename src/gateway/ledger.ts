@@ -157,7 +157,9 @@ export class Ledger {
       // Who has waited brings the budget of when it came.
       const isChanged = turn === COMES_NOW && row.budgetEtag !== budget.etag && this.#renew(row, budget)
       if (row.isFrozen) throw frozen(budget)
-      if (row.posted + ask.floorNanos > row.capNanos) {
+      const { posted, capNanos } = row
+      // What fits whole needs no floor.
+      if (posted + ask.worstNanos > capNanos && posted + ask.floorNanos > capNanos) {
         if (row.staleMs > -Infinity) return new Blocked(budget)
         throw exhausted(budget, row, ask.floorNanos)
       }
