@@ -87,27 +87,13 @@ export class OpenCall implements Sender, Placed {
 }
 
 /** Calls under way, so that a change to a key reaches what it let in. */
-export class OpenCalls {
-  readonly #calls = new Roster<OpenCall>()
-
-  get count(): number {
-    return this.#calls.count
-  }
-
-  add(open: OpenCall): void {
-    this.#calls.add(open)
-  }
-
-  remove(open: OpenCall): void {
-    this.#calls.remove(open)
-  }
-
+export class OpenCalls extends Roster<OpenCall> {
   /** Runs `check` for every call of the keys that `concerns` picks, and cuts those for which it throws. */
   async recheck(
     concerns: (entry: KeyEntry) => boolean,
     check: (open: OpenCall) => Promise<void> | void,
   ): Promise<void> {
-    for (const open of this.#calls.all().filter(open => concerns(open.entry))) {
+    for (const open of this.all().filter(open => concerns(open.entry))) {
       // It may have ended while another one was looked at.
       if (open.place === -1) continue
       try {
