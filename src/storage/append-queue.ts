@@ -222,16 +222,12 @@ export class AppendQueue {
     return fresh
   }
 
+  /** Sends what waits when its time has come; what waits for that already is sent before it once it is ripe. */
   #schedule(): void {
-    if (this.#scheduled) {
-      if (this.#gap !== null && this.#isRipe()) {
-        clearTimeout(this.#gap)
-        this.#gap = null
-        setImmediate(this.#sendScheduled)
-      }
-      return
-    }
+    if (this.#scheduled && (this.#gap === null || !this.#isRipe())) return
     this.#scheduled = true
+    clearTimeout(this.#gap ?? undefined)
+    this.#gap = null
     const waitMs = this.#sentMs + this.#gapMs - performance.now()
     // After the callbacks that are ready now, which may append too.
     if (waitMs < 1 || this.#isRipe()) setImmediate(this.#sendScheduled)
