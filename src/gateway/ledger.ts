@@ -163,8 +163,7 @@ export class Ledger {
         if (row.staleMs > -Infinity) return new Blocked(budget)
         throw exhausted(budget, row, ask.floorNanos)
       }
-      if (isChanged || (this.#lines.size > 0 && this.#lines.get(budget.uid)?.isBefore(turn) === true))
-        return new Blocked(budget)
+      if (isChanged || this.#lines.get(budget.uid)?.isBefore(turn) === true) return new Blocked(budget)
       room = Math.min(room, row.room)
       rows.push(row)
     }
